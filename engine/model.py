@@ -21,6 +21,8 @@ from engine.lm.executors.base import Executor
 
 TEXT, MELODY, STYLE, TEMPO, CONTINUE = "text", "melody", "style", "tempo", "continue"
 HARMONY = "harmony"  # a model that follows the chords of its prompt
+INSTRUMENTS, DENSITY, SECTION, KEY, CONTEXT = "instruments", "density", "section", "key", "context"
+ARRANGEMENT = frozenset({INSTRUMENTS, DENSITY, SECTION, KEY, CONTEXT})  # what a model that plays parts takes
 MIN_EXCERPT_SECONDS = 0.02  # shorter ones yield no features
 
 
@@ -128,7 +130,9 @@ class Ask:
 
     `harmony` is music whose chords are kept if there is no melody: the audio prompt. `seed` draws the random parts
     of the conditions (the starts of style excerpts). `exact`: audiocraft's own rules instead of Segue's, see
-    docs/conditions.md.  [any]
+    docs/conditions.md. `instruments` (names of `engine.conditions.arrangement.INSTRUMENTS`) are those that play,
+    `density` from 0 to 1 is how many notes they play, `section` one of SECTIONS, `key` as "A minor"; `context` is the
+    music of the other parts, which the model hears and does not play.  [any]
     """
 
     text: str | None = None
@@ -139,12 +143,17 @@ class Ask:
     seed: int = 0
     exact: bool = False
     harmony: Reference | None = None
+    instruments: tuple[str, ...] | None = None
+    density: float | None = None
+    section: str | None = None
+    key: str | None = None
+    context: Reference | None = None
 
 
 class Conditioner(Protocol):
     """Turns the asks of streams into the conditions of one window."""
 
-    takes: frozenset[str]  # of TEXT, MELODY, STYLE, TEMPO, HARMONY
+    takes: frozenset[str]  # of TEXT, MELODY, STYLE, TEMPO, HARMONY and ARRANGEMENT
 
     def __call__(
         self, asks: Sequence[Ask], guidance: Guidance, offset_frames: int, window_frames: int

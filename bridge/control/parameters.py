@@ -91,6 +91,15 @@ KEEP_HARMONY = _switch("keep_harmony", "without a melody: 1: stay within the cho
                        1, Depth.WINDOW)
 REGION_TEMPO = _switch("region_tempo", "continue and style regions of another tempo: 1: first stretched to the "
                                        "host's tempo at their pitch; 0: unchanged", 1)
+INSTRUMENTS = _whole("instruments", "which instruments play, as a sum: 1 drums, 2 bass, 4 keys, 8 guitar, 16 strings, "
+                                    "32 winds, 64 lead, 128 pads; 0: not said. For models with the ability "
+                                    "`instruments`", "", 0, 255, 0, Depth.WINDOW)
+DENSITY = _number("density", "how many notes: 0 few, 1 very many; -1: not said. For models with the ability `density`",
+                  "", -1, 1, -1.0, Depth.WINDOW)
+SECTION = _whole("section", "0 intro, 1 verse, 2 chorus, 3 break, 4 build, 5 fill, 6 out; -1: not said. For models "
+                            "with the ability `section`", "", -1, 6, -1, Depth.WINDOW)
+KEY = _whole("key", "the key: 0 C major, 1 C sharp major to 11 B major, 12 C minor to 23 B minor; -1: not said. For "
+                    "models with the ability `key`", "", -1, 23, -1, Depth.WINDOW)
 # fmt: on
 _ROWS: tuple[Parameter[Any], ...] = (
     TEMPERATURE,
@@ -113,6 +122,10 @@ _ROWS: tuple[Parameter[Any], ...] = (
     BEND,
     KEEP_HARMONY,
     REGION_TEMPO,
+    INSTRUMENTS,
+    DENSITY,
+    SECTION,
+    KEY,
 )  # fmt: skip
 
 PARAMETERS: dict[str, Parameter[Any]] = {row.name: row for row in _ROWS}

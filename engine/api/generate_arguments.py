@@ -11,8 +11,10 @@ from torch import Tensor
 
 from engine.api.generation import GenerationParams, frame_rate, frames_of, must_take
 from engine.audio.convert import at_model_rate
+from engine.conditions.frames import SAMPLE_RATE_HZ
 from engine.errors import AudioError
 from engine.model import (
+    CONTEXT,
     HARMONY,
     MELODY,
     STYLE,
@@ -41,6 +43,7 @@ class Given:
     starts: Sequence[int] | None = None
     prompt: Tensor | None = None
     prompt_rate_hz: int = 32_000
+    context: Wavs = None
 
     def following(self, prompt: Tensor | None, rate_hz: int) -> Given:
         """After a prompt [B, C, n] or [C, n]; ValueError for other shapes, AudioError for no tensor.  [any]"""
@@ -60,7 +63,7 @@ class Given:
             raise ValueError(f"descriptions is the one text {self.texts[:40]!r}, must be a list of texts")
         if self.texts is not None:
             must_be_list("descriptions", self.texts, str, "texts and None")
-        lists = (self.texts, _listed(self.melody), _listed(self.style), self.prompt)
+        lists = (self.texts, _listed(self.melody), _listed(self.style), self.prompt, _listed(self.context))
         counts = [len(given) for given in lists if given is not None]
         if not counts or min(counts) != max(counts) or counts[0] < 1:
             raise ValueError(f"references for {counts} pieces were given, need one count, 1 or more")
@@ -90,6 +93,7 @@ def asks_for(
     whole = frames_of(params.duration_seconds, model) <= model.window_frames
     melodies = _references(model, MELODY, given, count, whole, reference)
     styles = _references(model, STYLE, given, count, whole, reference)
+    beside = [_on_grid(heard, params.grid) for heard in _references(model, CONTEXT, given, count, whole, reference)]
     excerpt = replace(excerpt, stride_frames=frames_of(params.stride_seconds, model))
     if given.starts is not None:
         if not hasattr(given.starts, "__len__"):
@@ -97,11 +101,22 @@ def asks_for(
         for start in given.starts:
             must_be_whole(style_starts=start)
         excerpt = replace(excerpt, start_samples=tuple(given.starts))
-    chords = _harmonies(model, given, params, melodies)
+    chords, plays = _harmonies(model, given, params, melodies), params.plays
     return [
-        Ask(texts[row], melodies[row], styles[row], params.grid, excerpt, seed + row, reference, chords[row])
+        Ask(
+            texts[row], melodies[row], styles[row], params.grid, excerpt, seed + row, reference, chords[row],
+            plays.instruments, plays.density, plays.section, plays.key, beside[row],
+        )
         for row in range(count)
-    ]
+    ]  # fmt: skip
+
+
+def _on_grid(heard: Reference | None, grid: FrameGrid | None) -> Reference | None:
+    """A context that begins with the music; on its grid if there is one."""
+    if heard is None or grid is None:
+        return heard
+    beats = heard.audio.shape[-1] / SAMPLE_RATE_HZ * grid.bpm / 60.0
+    return replace(heard, on_grid=OnGrid(grid.start_beats, beats, grid.bpm))
 
 
 def _harmonies(
@@ -131,7 +146,7 @@ def _references(
     model: LoadedModel, name: str, given: Given, count: int, whole: bool, exact: bool
 ) -> list[Reference | None]:
     """A reference per piece; pieces with the same samples share one, so that it is analysed once."""
-    wavs = _listed(given.melody if name == MELODY else given.style)
+    wavs = _listed({MELODY: given.melody, STYLE: given.style, CONTEXT: given.context}[name])
     if wavs is None:
         return [None] * count
     if any(wav is not None for wav in wavs):

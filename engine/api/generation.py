@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.conditions.arrangement import density_asked, instruments_asked, key_asked, section_asked
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.errors import UnsupportedError
-from engine.model import TEMPO, FrameGrid, LoadedModel
+from engine.model import DENSITY, INSTRUMENTS, KEY, SECTION, TEMPO, FrameGrid, LoadedModel
 from engine.stream import WindowSize
+from engine.system.type_checks import must_be_list, must_be_number
 
 DEFAULT_TOP_K = 250
 _EPSILON = 1e-6  # whole frames from seconds: 0.58 s are 29 frames, not 28
@@ -27,6 +30,16 @@ def frames_of(seconds: float, model: LoadedModel) -> int:
 
 
 @dataclass(frozen=True)
+class Plays:
+    """What a model that plays parts is asked to play; None = not asked.  [any]"""
+
+    instruments: tuple[str, ...] | None = None
+    density: float | None = None
+    section: str | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True)
 class GenerationParams:
     """The values of `set_generation_params`; seconds as the caller gave them.  [any]"""
 
@@ -36,6 +49,7 @@ class GenerationParams:
     stride_seconds: float
     grid: FrameGrid | None = None
     keep_harmony: bool = True
+    plays: Plays = Plays()
 
     def familiar(self) -> dict[str, Any]:
         """The arguments of a generation call as audiocraft names them.  [any]"""
@@ -90,6 +104,31 @@ def grid_for(model: LoadedModel, bpm: float | None, start_beats: float, beats_pe
     if not (math.isfinite(bpm) and bpm > 0):
         raise ValueError(f"bpm is {bpm}, must be above 0")
     return FrameGrid(bpm, start_beats, beats_per_bar)
+
+
+def plays_for(
+    model: LoadedModel, instruments: Sequence[str] | None, density: float | None, section: str | None, key: str | None
+) -> Plays:
+    """What is to be played, checked.
+
+    Raises UnsupportedError for a model that cannot be asked for it, TypeError and ValueError for other values.  [any]
+    """
+    if instruments is not None:
+        must_be_list("instruments", instruments, str, "names of instruments")
+        must_take(model, INSTRUMENTS)
+        instruments_asked(instruments, 1)
+    if density is not None:
+        must_be_number(density=density)
+        must_take(model, DENSITY)
+        density_asked(density, 1)
+    for name, value, check in ((SECTION, section, lambda: section_asked(section or "", 1)),
+                               (KEY, key, lambda: key_asked(key or ""))):  # fmt: skip
+        if value is not None:
+            if not isinstance(value, str):
+                raise TypeError(f"{name} is {value!r}, must be a text")
+            must_take(model, name)
+            check()
+    return Plays(None if instruments is None else tuple(instruments), density, section, key)
 
 
 def must_take(model: LoadedModel, name: str) -> None:

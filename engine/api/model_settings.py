@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from engine.api.generation import GenerationParams, frame_rate, grid_for, sampling_for, stride_for
+from engine.api.generation import GenerationParams, frame_rate, grid_for, plays_for, sampling_for, stride_for
 from engine.codec.familiar import CompressionModel
 from engine.core.guidance import Guidance
 from engine.errors import UnsupportedError
@@ -92,14 +92,20 @@ class ModelSettings:
         start_beats: float = 0.0,
         beats_per_bar: float = 4.0,
         keep_harmony: bool = True,
+        instruments: Sequence[str] | None = None,
+        density: float | None = None,
+        section: str | None = None,
+        key: str | None = None,
     ) -> None:
         """Set all parameters; None takes the model's own: top_k 250, temperature 1, cfg_coef 3 and a stride of 18 s
         for the published models.
 
         `duration` and `extend_stride` in seconds; `bpm`, `start_beats` (host beat of the first sample) and
         `beats_per_bar` (quarter notes) are for models with tempo conditioning. `keep_harmony`: without a melody, a
-        model that supports it stays within the chords and key of its prompt.  Raises TypeError for anything but a
-        number, ValueError out of range, UnsupportedError for a tempo with a model without tempo conditioning.
+        model that supports it stays within the chords and key of its prompt. `instruments` (of drums, bass, keys,
+        guitar, strings, winds, lead, pads), `density` (0 to 1), `section` (intro, verse, chorus, break, build, fill,
+        out) and `key` ("A minor") are for models that play parts.  Raises TypeError for values of other types,
+        ValueError out of range, UnsupportedError for what the model cannot be asked for.
         """
         must_be_whole(top_k=top_k)
         must_be_number(top_p=top_p, temperature=temperature, duration=duration, extend_stride=extend_stride)
@@ -108,9 +114,10 @@ class ModelSettings:
         model = self.model
         sampling = sampling_for(model, use_sampling, top_k, top_p, temperature, self.reference)
         grid = grid_for(model, bpm, start_beats, beats_per_bar)
+        plays = plays_for(model, instruments, density, section, key)
         stride = stride_for(model, duration, extend_stride)
         guidance = Guidance(model.cfg_coef if cfg_coef is None else cfg_coef, cfg_coef_beta, two_step_cfg)
-        self.params = GenerationParams(sampling, guidance, duration, stride, grid, keep_harmony)
+        self.params = GenerationParams(sampling, guidance, duration, stride, grid, keep_harmony, plays)
 
     def set_style_conditioner_params(
         self,

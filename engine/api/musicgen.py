@@ -156,13 +156,15 @@ class MusicGen(ModelSettings):
         seed: int | None = None,
         stream: bool = False,
         style_starts: Sequence[int] | None = None,
+        context_wavs: Wavs = None,
     ) -> Result:
-        """Any mix of text, melody, style and audio prompt that the model supports.
+        """Any mix of text, melody, style, audio prompt and context that the model supports.
 
+        `context_wavs`: music of other players from the same beginning on, which is heard and not played.
         All audio at `sample_rate`.  Raises UnsupportedError naming what the model cannot follow, AudioError for invalid
         audio, ValueError if counts differ.
         """
-        given = Given(descriptions, melody_wavs, style_wavs, sample_rate, starts=style_starts)
+        given = Given(descriptions, melody_wavs, style_wavs, sample_rate, starts=style_starts, context=context_wavs)
         return self._run(given.following(prompt, sample_rate), progress, return_tokens, seed, stream)
 
     def generate_audio(self, gen_tokens: Tensor) -> Tensor:

@@ -6,7 +6,10 @@
 
 References are read at the window's offset on the stream's own time, so a looped region stays in phase. Without a
 melody, the chords of the audio prompt take its place, and guidance leads away from tones outside its key: otherwise the
-model soon leaves the key.
+model soon leaves the key. A prompt without tones (drums alone) has no chords: it conditions nothing.
+
+Instruments, density, section, key and context are frame features that models of the first three versions do not have:
+their conditioner does not take them.
 """
 
 from __future__ import annotations
@@ -18,15 +21,22 @@ import torch
 from torch import Tensor
 
 from engine.codec.spectral import SpectralCodec
+from engine.conditions.arrangement import density_asked, instruments_asked, key_asked, section_asked
 from engine.conditions.cache import WhileItLives
 from engine.conditions.encoders import STYLE_VECTORS, StyleEncoder, WordEncoder
 from engine.conditions.frames import (
     CHROMA_COLUMNS,
+    CONTEXT_COLUMNS,
+    CONTEXT_GIVEN,
+    DENSITY_COLUMNS,
     FRAME_SAMPLES,
+    INSTRUMENT_COLUMNS,
+    KEY_COLUMNS,
     MELODY_COLUMNS,
     MELODY_GIVEN,
     N_FEATURES,
     SAMPLE_RATE_HZ,
+    SECTION_COLUMNS,
     STYLE_COLUMNS,
     TEMPO_COLUMNS,
     TEXT_COLUMNS,
@@ -36,11 +46,11 @@ from engine.conditions.frames import (
     melody_features,
     tempo_features,
 )
-from engine.conditions.scale import outside_scale
+from engine.conditions.scale import has_tones, outside_scale
 from engine.conditions.words import encode_texts, words_of
 from engine.core.guidance import Guidance
 from engine.lm import Conditions
-from engine.model import HARMONY, MELODY, STYLE, TEMPO, TEXT, Ask, ExcerptRange, FrameGrid, Reference
+from engine.model import ARRANGEMENT, HARMONY, MELODY, STYLE, TEMPO, TEXT, Ask, ExcerptRange, FrameGrid, Reference
 
 EARLY_SECONDS = 0.006  # attacks come so early for the conditioned beat: measured; most of it is the codec's frames
 STYLE_FRAMES = 150
@@ -85,11 +95,18 @@ def between_beats(grid: FrameGrid) -> Ask:
 
 
 class EmbeddedConditioner:
-    """Implements `engine.model.Conditioner` for the embedded model; all methods [generate]."""
+    """Implements `engine.model.Conditioner` for the embedded model; all methods [generate].
 
-    takes = frozenset({TEXT, MELODY, STYLE, TEMPO, HARMONY})
+    `n_features` is the model's number of frame features: of those in `frames`, it has the first ones.
+    """
 
-    def __init__(self, text: WordEncoder, style: StyleEncoder, codec: SpectralCodec) -> None:
+    def __init__(
+        self, text: WordEncoder, style: StyleEncoder, codec: SpectralCodec, n_features: int = N_FEATURES
+    ) -> None:
+        self.n_features = n_features
+        self.takes = frozenset({TEXT, MELODY, STYLE, TEMPO, HARMONY})
+        if n_features == N_FEATURES:
+            self.takes |= ARRANGEMENT
         self.text = text.eval()
         self.style = style.eval()
         self.codec = codec
@@ -113,6 +130,9 @@ class EmbeddedConditioner:
         if ask.harmony is not None:
             self._cached("harmony", ask.harmony, _at_trained_level(harmony_frames))
             self._strange(ask.harmony)
+            self._tonal(ask.harmony)
+        if ask.context is not None:
+            self._latents(ask.context)
 
     def _of(self, ask: Ask, guidance: Guidance, offset: int, count: int) -> tuple[Conditions, ...]:
         kinds = [ask, Ask()]
@@ -121,13 +141,14 @@ class EmbeddedConditioner:
         frames = torch.stack([self._frames(kind, offset, count) for kind in kinds])
         if ask.grid is not None:
             frames[-1, :, TEMPO_COLUMNS] = self._pushed_from(ask.grid, offset, count)
-        if ask.melody is None and ask.harmony is not None:
+        if self._keeps_chords(ask) and ask.harmony is not None:
             strange = self._strange(ask.harmony).to(frames.device)
             frames[-1, :, CHROMA_COLUMNS], frames[-1, :, MELODY_GIVEN] = strange, strange.max()
         memory = None  # zero vectors would only add work
         if ask.style is not None or words_of(ask.text or ""):
             memories = [self._memory(kind, part, offset) for kind, part in zip(kinds, frames, strict=True)]
             memory = torch.stack(memories)
+        frames = frames[..., : self.n_features].contiguous()
         if guidance.two_step and guidance.rows == 2:
             rows = [None, None] if memory is None else list(memory.split(1))
             return tuple(Conditions(memory=rows[i], frames=frames[i : i + 1]) for i in (0, 1))
@@ -159,13 +180,51 @@ class EmbeddedConditioner:
         if ask.melody is not None:
             chroma = self._cached("melody", ask.melody, _at_trained_level(chroma_frames))
             frames[:, MELODY_COLUMNS] = _along(ask.melody, chroma, ask.grid, offset, count)
-        elif ask.harmony is not None:
+        elif ask.harmony is not None and self._keeps_chords(ask):
             chroma = self._cached("harmony", ask.harmony, _at_trained_level(harmony_frames))
             chroma = chroma * (1.0 - self._strange(ask.harmony))
             frames[:, MELODY_COLUMNS] = _along(ask.harmony, chroma, ask.grid, offset, count)
         if ask.grid is not None:
             frames[:, TEMPO_COLUMNS] = self._tempo(ask.grid, offset, count)
+        self._arrangement(frames, ask, offset)
         return frames.to(self.text.widen.weight.device)
+
+    def _arrangement(self, frames: Tensor, ask: Ask, offset: int) -> None:
+        """Write instruments, density, section, key and context of an ask into frame features [count, F]."""
+        count = len(frames)
+        if ask.instruments is not None:
+            frames[:, INSTRUMENT_COLUMNS] = instruments_asked(ask.instruments, count)
+        if ask.density is not None:
+            frames[:, DENSITY_COLUMNS] = density_asked(ask.density, count)
+        if ask.section is not None:
+            frames[:, SECTION_COLUMNS] = section_asked(ask.section, count)
+        if ask.key is not None:
+            frames[:, KEY_COLUMNS] = key_asked(ask.key)
+        if ask.context is not None:
+            latents = self._latents(ask.context)
+            frames[:, CONTEXT_COLUMNS] = latents[_at_frames(ask.context, len(latents), ask.grid, offset, count)]
+            frames[:, CONTEXT_GIVEN] = 1.0
+
+    def _keeps_chords(self, ask: Ask) -> bool:
+        """Whether the chords of an ask's prompt condition it: there are some, and no melody."""
+        if ask.melody is not None or ask.harmony is None or set(ask.instruments or ()) == {"drums"}:
+            return False
+        return self._tonal(ask.harmony)
+
+    def _tonal(self, harmony: Reference) -> bool:
+        """Whether a prompt has tones."""
+        return bool(self._cached("tonal", harmony, lambda given: has_tones(given.audio[0].cpu())))
+
+    def _latents(self, context: Reference) -> Tensor:
+        """The context's codec latents [T, latent] at the trained level, scaled as in training."""
+
+        def encoded(given: Reference) -> Tensor:
+            codes = self.codec.encode(at_trained_level(given.audio)[None].to(self.text.widen.weight.device))
+            return (self.codec.net.dequantise(codes)[0] / self.style.latent_scale).cpu()
+
+        with torch.no_grad():
+            latents: Tensor = self._cached("context", context, encoded)
+        return latents
 
     def retime(self, conditions: tuple[Conditions, ...], ask: Ask, offset_frames: int, first_row: int) -> None:
         """See `FollowsGrid`: tempo and melody of the rows that have them, and of the null row."""
@@ -177,6 +236,7 @@ class EmbeddedConditioner:
         for row in rows[:-1]:
             row[first_row:, TEMPO_COLUMNS] = new[:, TEMPO_COLUMNS]
             row[first_row:, MELODY_COLUMNS] = new[:, MELODY_COLUMNS]
+            row[first_row:, CONTEXT_COLUMNS] = new[:, CONTEXT_COLUMNS][:, : row[:, CONTEXT_COLUMNS].shape[1]]
         rows[-1][first_row:, TEMPO_COLUMNS] = self._pushed_from(ask.grid, first, count)
 
     def _pushed_from(self, grid: FrameGrid, offset: int, count: int) -> Tensor:
@@ -212,6 +272,11 @@ def _at_trained_level(analysis: Callable[[Tensor], Tensor]) -> Callable[[Referen
 
 def _along(reference: Reference, chroma: Tensor, grid: FrameGrid | None, offset: int, count: int) -> Tensor:
     """Melody columns [count, 25] of a reference's chroma [T, 12], repeated on the grid or at its speed."""
+    return melody_features(chroma[_at_frames(reference, len(chroma), grid, offset, count)])
+
+
+def _at_frames(reference: Reference, n_frames: int, grid: FrameGrid | None, offset: int, count: int) -> Tensor:
+    """Which of a reference's own frames lie under frames offset..offset+count of a stream, [count]."""
     lies = reference.on_grid
     if grid is None or lies is None:
         at = torch.arange(offset, offset + count, dtype=torch.float64) + 0.5
@@ -219,4 +284,4 @@ def _along(reference: Reference, chroma: Tensor, grid: FrameGrid | None, offset:
     else:
         phase = (beats_on(grid, offset, count).beats - lies.start_beats) % lies.beats
         samples = phase * (60.0 * SAMPLE_RATE_HZ / lies.bpm)
-    return melody_features(chroma[(samples // FRAME_SAMPLES).long().clamp(max=len(chroma) - 1)])
+    return (samples // FRAME_SAMPLES).long().clamp(max=n_frames - 1)

@@ -4,9 +4,12 @@
             25..32  beat and bar phase as sines and cosines, once and twice as fast
             33      log2(bpm / 120)              34      quarter notes a bar / 4     35  tempo known
             36..67  summary of the words         68..99  summary of the style (the same in every frame)
+            100..108 instruments asked for       109..110 density         111..117 section
+            118..141 key                         142..237 codec latents of the other parts (context)
+            238     context known
 
-Missing conditions are all zeros, flag included. Chroma follows MusicGen-Melody's idea (Copet et al. 2023) at the
-codec's own frame rate, so that alignment is free.
+Models of the first three versions have columns 0 to 99 only. Missing conditions are all zeros, flag included. Chroma
+follows MusicGen-Melody's idea (Copet et al. 2023) at the codec's own frame rate, so that alignment is free.
 """
 
 import math
@@ -17,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from engine.conditions import arrangement
 from engine.model import FrameGrid
 
 SAMPLE_RATE_HZ = 32000
@@ -31,7 +35,15 @@ TEMPO_COLUMNS = slice(2 * N_CHROMA + 1, 36)
 SUMMARY = 32
 TEXT_COLUMNS = slice(36, 36 + SUMMARY)
 STYLE_COLUMNS = slice(36 + SUMMARY, 36 + 2 * SUMMARY)
-N_FEATURES = STYLE_COLUMNS.stop
+BASIC_FEATURES = STYLE_COLUMNS.stop  # of models that take neither instruments nor what follows
+INSTRUMENT_COLUMNS = slice(BASIC_FEATURES, BASIC_FEATURES + arrangement.INSTRUMENT_WIDTH)
+DENSITY_COLUMNS = slice(INSTRUMENT_COLUMNS.stop, INSTRUMENT_COLUMNS.stop + arrangement.DENSITY_WIDTH)
+SECTION_COLUMNS = slice(DENSITY_COLUMNS.stop, DENSITY_COLUMNS.stop + arrangement.SECTION_WIDTH)
+KEY_COLUMNS = slice(SECTION_COLUMNS.stop, SECTION_COLUMNS.stop + arrangement.KEY_WIDTH)
+LATENT = 96
+CONTEXT_COLUMNS = slice(KEY_COLUMNS.stop, KEY_COLUMNS.stop + LATENT)
+CONTEXT_GIVEN = CONTEXT_COLUMNS.stop
+N_FEATURES = CONTEXT_GIVEN + 1
 LOW_HZ, HIGH_HZ = 80.0, 2000.0
 SILENCE_DB = -50.0
 HARMONY_FRAMES = 25

@@ -65,6 +65,13 @@ def fill(module: nn.Module, tensors: dict[str, Tensor], prefix: str) -> None:
         raise CheckpointError(f"the embedded model's weights do not fit: {error}") from error
 
 
+def widened(tensors: dict[str, Tensor], n_features: int) -> dict[str, Tensor]:
+    """A model's tensors for `n_features` frame features: those that it lacks have zero weights.  [any]"""
+    name = "lm.frame_proj.weight"
+    more = n_features - tensors[name].shape[1]
+    return {**tensors, name: nn.functional.pad(tensors[name], (0, more))}
+
+
 def executor_of(lm: LanguageModel, codec: SpectralCodec, bits: int | None) -> Executor:
     """An executor on 8-bit or 4-bit weights, and decoding on 8-bit ones; logs what is not available.
 
@@ -98,6 +105,6 @@ def load(device: str = "cpu", folder: Path = FOLDER, bits: int | None = 8) -> Lo
         module.to(device).eval().requires_grad_(False)
     codec = SpectralCodec(net)
     executor = executor_of(lm, codec, bits)
-    conditioner = EmbeddedConditioner(text, style, codec)
+    conditioner = EmbeddedConditioner(text, style, codec, lm.config.frame_features)
     torch.set_flush_denormal(True)
     return LoadedModel("embedded", executor, codec, conditioner, trained_rms=TRAINED_RMS, **config["windows"])

@@ -27,7 +27,7 @@ DECEIVE, MATCH = 0.05, 0.5  # weights of the two adversarial losses
 
 
 class SpectralLoss:
-    """The reconstruction loss, with its weights worked out once.
+    """The reconstruction loss, with its weights computed once.
 
     Bins count as they do in hearing, by the ear's bandwidth at their frequency (Glasberg and Moore 1990): what lies
     below 400 Hz, where basses and roots of chords are, counts a quarter of the whole.
@@ -51,7 +51,7 @@ class SpectralLoss:
 
 
 def tones_loss(predicted: Tensor, target: Tensor, phases: Tensor) -> Tensor:
-    """L1 of log-magnitudes of tones, told apart to 6 Hz: each bin below 1.5 kHz over 160 ms, with the target's phases.
+    """L1 of log-magnitudes of tones, resolved to 6 Hz: each bin below 1.5 kHz over 160 ms, with the target's phases.
 
     A tone whose level flickers from hop to hop is a noisy one; single hops do not show it.
     """

@@ -1,4 +1,4 @@
-"""Stage 2 of the codec: refine encoder, codebooks and decoder together by gradient; resumable.
+"""Stage 2 of the codec: refines encoder, codebooks and decoder together by gradient; resumable.
 
     python -m engine.train.codec_train --data DATA --start codec0.pt --out codec.pt --minutes 12
     ... --decoder-only     later: better sound from the same codes, without retraining the language model
@@ -65,7 +65,7 @@ def quantise_straight_through(net: SpectralNet, latents: Tensor) -> tuple[Tensor
 
 
 class MovingCodebooks:
-    """Codebooks as moving averages of what is assigned to them; entries nobody uses restart at a residual."""
+    """Codebooks as moving averages of what is assigned to them; unused entries restart at a residual."""
 
     DECAY, LEAST = 0.99, 0.05
 

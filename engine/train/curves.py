@@ -1,4 +1,4 @@
-"""What training prints, kept beside the weights and drawn: one line every few steps, one picture a run.
+"""The log of a training run, stored beside the weights and plotted: one line every few steps, one picture a run.
 
     python -m engine.train.curves lm.pt.log [--out lm.pt.png]
 
@@ -21,7 +21,7 @@ _CODEC = re.compile(r"^(\d+) ([\d.]+) s loss ([\d.]+)")
 
 @dataclass(frozen=True)
 class Point:
-    """One line: how far training was, in steps, minutes and million frames (0 where not told), and its losses."""
+    """One line: progress in steps, minutes and million frames (0 where it is not logged), and the losses."""
 
     step: int
     minutes: float
@@ -42,7 +42,7 @@ def say(line: str, log: Path) -> None:
 
 
 def read_log(path: Path) -> list[Point]:
-    """The points of a log, in its order; lines that are none are passed over.  ValueError when there is none.  [any]"""
+    """The points of a log, in its order; other lines are skipped.  ValueError when there is none.  [any]"""
     points = []
     for line in path.read_text().splitlines():
         if found := _LM.match(line):
@@ -56,7 +56,7 @@ def read_log(path: Path) -> list[Point]:
 
 
 def draw(points: list[Point], out: Path, title: str) -> None:
-    """Losses over frames seen (over steps, where frames are not told) to a PNG.  [any]"""
+    """Losses over frames seen (over steps, where frames are not logged) to a PNG.  [any]"""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")

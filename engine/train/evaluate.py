@@ -1,4 +1,4 @@
-"""Measure what the embedded model can do, on held-out pieces, against controls: a table, JSON and pictures.
+"""Measures what the embedded model can do, on held-out pieces, against controls: a table, JSON and pictures.
 
     python -m engine.train.evaluate [--quick] [--processes 2] [--out evaluation/evaluation.json]
     python -m engine.train.evaluate --only codec seam --no-long
@@ -21,11 +21,13 @@ import torch
 from engine.models.load import load_model
 from engine.train.evaluation.asks import GROUPS, EvaluationPlan
 from engine.train.evaluation.kept import make_all
+from engine.train.evaluation.parts import PART_GROUPS
 from engine.train.evaluation.plots import draw
 from engine.train.evaluation.rows_codec import codec_rows
 from engine.train.evaluation.rows_following import beat_rows, melody_rows
 from engine.train.evaluation.rows_nearness import nearness_rows
 from engine.train.evaluation.rows_onward import onward_rows
+from engine.train.evaluation.rows_parts import part_rows
 from engine.train.evaluation.rows_recorded import recorded_rows
 from engine.train.evaluation.rows_steady import steady_rows
 from engine.train.evaluation.rows_words import style_rows, text_rows
@@ -41,6 +43,7 @@ ROWS: dict[str, tuple[Callable[[Study], None], tuple[str, ...]]] = {
     "style": (style_rows, ("style", "onward")),
     "onward": (onward_rows, ("onward",)),
     "nearness": (nearness_rows, ("melody", "genre")),
+    "parts": (part_rows, PART_GROUPS),
     "long": (steady_rows, ("long",)),
 }
 QUICK = EvaluationPlan(pieces=12, seconds=8.0, long_pieces=1, long_seconds=60.0)
@@ -66,7 +69,7 @@ def run(args: argparse.Namespace) -> Study:
     plan = plan_of(args, model.cfg_coef, model.temperature)
     names = [name for name in args.only or ROWS if not (args.no_long and name == "long")]
     study = Study(model, plan, args.keep, args.real or (QUICK_REAL if args.quick else REAL))
-    groups = tuple(g for g in (*GROUPS, "long") if any(g in ROWS[name][1] for name in names))
+    groups = tuple(g for g in (*GROUPS, *PART_GROUPS, "long") if any(g in ROWS[name][1] for name in names))
     make_all(args.model, study.kept, args.keep, groups, args.processes)
     for name in names:
         ROWS[name][0](study)

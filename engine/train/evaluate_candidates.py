@@ -1,4 +1,4 @@
-"""Measure what candidates do for the beat: the same held-out pieces with 1, 2 and 4 of them; prints and writes JSON.
+"""Measures what candidates do for the beat: the same held-out pieces with 1, 2 and 4 of them; prints and writes JSON.
 
     python -m engine.train.evaluate_candidates [--pieces 20] [--seconds 10] [--counts 1 2 4] [--out candidates.json]
 

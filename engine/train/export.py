@@ -1,4 +1,4 @@
-"""Write the shipped files: half-precision shards under 15 MB and a config, from the two training checkpoints.
+"""Writes the shipped files: half-precision shards under 15 MB and a config, from the two training checkpoints.
 
 python -m engine.train.export --lm lm.pt --codec codec.pt --out engine/models/embedded
 

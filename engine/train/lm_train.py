@@ -1,7 +1,10 @@
-"""Train the embedded language model with its text and style encoders; one command, resumable.
+"""Trains the embedded language model with its text and style encoders; one command, resumable.
 
-    python -m engine.train.lm_train --tokens TOKENS --codec codec.pt --out lm.pt --minutes 90 [--threads 2]
-        [--device auto]
+    python -m engine.train.lm_train --tokens TOKENS PARTS --shares 0.3 0.7 --codec codec.pt --out lm.pt --minutes 90
+        [--start engine/models/embedded] [--threads 2] [--device auto]
+
+`--start` begins from a shipped model's weights (a folder) or another run's file; conditions that it does not have
+begin at zero, so that the first step's model is the old one.
 
 The learning rate falls to 0 over the given minutes, counted over all runs that continue the same file. Log lines are
 `step, minutes, frames seen, loss a codebook`, in `lm.pt.log` and plotted in `lm.pt.png`. Products are in bfloat16, on a
@@ -21,12 +24,13 @@ from torch.nn import functional as F
 
 from bridge.system.whole_file import settle
 from engine.conditions.encoders import StyleEncoder, WordEncoder
-from engine.conditions.frames import N_FEATURES, TEXT_COLUMNS
+from engine.conditions.frames import CONTEXT_COLUMNS, CONTEXT_GIVEN, N_FEATURES, STYLE_COLUMNS, TEXT_COLUMNS
 from engine.conditions.words import encode_texts
 from engine.core.config import LMConfig
 from engine.core.delay import delay, valid_mask
 from engine.lm import Conditions, LanguageModel
 from engine.models.device import pick_device
+from engine.models.embedded_model import read_shards, widened
 from engine.train.curves import draw_log, log_path, say
 from engine.train.lm_data import Batch, TrainingPieces, batch
 from engine.train.tokenise import load_codec
@@ -40,7 +44,7 @@ SHORTER = {1: 0.4, 4: 0.2, 12: 0.4}  # how many parts a window is cut into, and 
 
 
 class TrainedModel(nn.Module):
-    """What is trained: the language model and the encoders of its conditions."""
+    """The trained modules: the language model and the encoders of its conditions."""
 
     def __init__(self, config: LMConfig, latent: int) -> None:
         super().__init__()
@@ -61,14 +65,21 @@ def start_small(model: TrainedModel) -> None:
             out.weight.data.mul_(depth)
 
 
+def latents_of(codes: Tensor, books: Tensor) -> Tensor:
+    """Codes [B, 4, T] to the codec's latents [B, T, latent]."""
+    return torch.stack([book[codes[:, k]] for k, book in enumerate(books)]).sum(dim=0)
+
+
 def conditions(model: TrainedModel, rows: Batch, books: Tensor) -> Conditions:
-    """Memory and frame features of a batch; rows without a style get zero vectors."""
+    """Memory and frame features of a batch; rows without a style or a context get zeros."""
     text, words = model.text(encode_texts(rows.texts).to(books.device))
-    latents = torch.stack([book[rows.style_codes[:, k]] for k, book in enumerate(books)]).sum(dim=0)
-    style, sound = model.style(latents)
-    given = rows.has_style.unsqueeze(1)
-    summaries = torch.cat([words, sound * given], dim=1).unsqueeze(1).expand(-1, rows.frames.shape[1], -1)
-    frames = torch.cat([rows.frames[..., : TEXT_COLUMNS.start], summaries], dim=2)
+    style, sound = model.style(latents_of(rows.style_codes, books))
+    given, frames = rows.has_style.unsqueeze(1), rows.frames.clone()
+    frames[..., TEXT_COLUMNS] = words.unsqueeze(1)
+    frames[..., STYLE_COLUMNS] = (sound * given).unsqueeze(1)
+    beside = latents_of(rows.context_codes, books) / model.style.latent_scale
+    frames[..., CONTEXT_COLUMNS] = beside * rows.has_context[:, None, None]
+    frames[..., CONTEXT_GIVEN] = rows.has_context.float().unsqueeze(1)
     return Conditions(memory=torch.cat([text, style * given.unsqueeze(2)], dim=1), frames=frames)
 
 
@@ -96,8 +107,8 @@ def rate_at(share: float, step: int, top: float) -> float:
 def batch_shape(size: int, n_frames: int, rng: random.Random) -> tuple[int, int]:
     """Rows and frames of a batch: long windows, or many short ones of about as many frames in all.
 
-    Late in a window the model knows the sound from what it has played; only beginnings teach it to listen to words
-    and to a style.  Their steps (frames and the delays' three) are a multiple of 16: matrix units like that.
+    Late in a window the model knows the sound from what it has played; only beginnings teach it to follow words
+    and a style.  Their steps (frames and the delays' three) are a multiple of 16: matrix units like that.
     """
     parts = rng.choices(tuple(SHORTER), weights=tuple(SHORTER.values()))[0]
     delays = EMBEDDED_S.n_codebooks - 1
@@ -108,8 +119,16 @@ def batch_shape(size: int, n_frames: int, rng: random.Random) -> tuple[int, int]
 def latent_scale(pieces: TrainingPieces, books: Tensor) -> Tensor:
     """Standard deviation of codec latents, for the style encoder."""
     codes = torch.cat([piece.codes for piece in pieces.pieces[:100]], dim=1).long()
-    latents = torch.stack([book[codes[k]] for k, book in enumerate(books)]).sum(dim=0)
-    return latents.std(dim=0)
+    return latents_of(codes[None], books)[0].std(dim=0)
+
+
+def begin_from(model: TrainedModel, start: Path) -> None:
+    """Load a shipped model (a folder of shards) or a run's file; frame features that it lacks begin at zero."""
+    if start.is_dir():
+        tensors = {name: tensor for name, tensor in read_shards(start).items() if not name.startswith("codec.")}
+    else:
+        tensors = torch.load(start, weights_only=True, map_location="cpu")["model"]
+    model.load_state_dict(widened(tensors, N_FEATURES))
 
 
 def optimiser_of(model: TrainedModel, rate: float) -> torch.optim.AdamW:
@@ -170,16 +189,19 @@ def train(args: argparse.Namespace) -> None:
     """The loop: load or begin, step until the minutes are over, save every few minutes."""
     device, log = pick_device(args.device), log_path(args.out)
     books = load_codec(args.codec).net.codebooks.detach()
-    pieces = TrainingPieces(args.tokens)
+    pieces = TrainingPieces(args.tokens, args.shares)
     if not pieces.refresh():
-        raise FileNotFoundError(f"no pieces (*.npz) in {args.tokens}: make them with engine.train.tokenise")
+        folders = ", ".join(map(str, args.tokens))
+        raise FileNotFoundError(f"no pieces (*.npz) in {folders}: make them with tokenise or parts.part_set")
     model = TrainedModel(EMBEDDED_S, books.shape[-1])
     start_small(model)
     model.style.latent_scale.copy_(latent_scale(pieces, books))
+    if args.start is not None:
+        begin_from(model, args.start)
     run, books = LMRun(model, args.rate, args.out, device), books.to(device)
     rng, mean, saved_at = random.Random(run.step), None, time.time()
     while (share := run.spent_seconds / (60.0 * args.minutes)) < 1.0:
-        rows = batch(pieces.pieces, *batch_shape(args.batch, args.frames, rng), rng).to(device)
+        rows = batch(pieces, *batch_shape(args.batch, args.frames, rng), rng).to(device)
         now = run.learn(rows, books, rate_at(share, run.step, args.rate))
         mean = now if mean is None else 0.98 * mean + 0.02 * now
         if run.step % 25 == 0:
@@ -198,7 +220,9 @@ def train(args: argparse.Namespace) -> None:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--tokens", type=Path, required=True)
+    parser.add_argument("--tokens", type=Path, nargs="+", required=True, help="folders of tokens")
+    parser.add_argument("--shares", type=float, nargs="+", default=None, help="of the windows, for each folder")
+    parser.add_argument("--start", type=Path, default=None, help="weights to begin from")
     parser.add_argument("--codec", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=90.0)

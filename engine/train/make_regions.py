@@ -1,4 +1,4 @@
-"""Make the regions that ship with Segue: four bars of our own composer's music each, at a whole tempo.
+"""Makes the regions that ship with Segue: four bars of our own composer's music each, at a whole tempo.
 
     python -m engine.train.make_regions --out presets/regions
 

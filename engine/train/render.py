@@ -7,6 +7,7 @@ All of it [main].
 """
 
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.train.compose import STEMS, Piece
+from engine.train.compose import STEMS, Note, Piece
 
 SAMPLE_RATE_HZ = 32000
 SOUNDFONTS = (
@@ -54,24 +55,21 @@ def soundfonts() -> list[Path]:
     return found
 
 
-def render_stem(piece: Piece, stem: str, font: Path, n_samples: int) -> Audio:
-    """One stem alone, mono, exactly `n_samples` long.  [any]"""
+def play(notes: Iterable[Note], bpm: float, font: Path, program: int, drums: bool, n_samples: int) -> Audio:
+    """Notes on one program of a soundfont, mono, exactly `n_samples` long.  [any]"""
     player, font_id = synth(font)
     player.sounds_off_all() if hasattr(player, "sounds_off_all") else player.sounds_off(0)
-    drums = stem == "drums"
-    channel = 9 if drums else 0
-    bank, program = (DRUM_BANK, piece.genre.drum_kit) if drums else (0, piece.programs.get(stem, 0))
+    channel, bank = (9, DRUM_BANK) if drums else (0, 0)
     try:
         player.program_select(channel, font_id, bank, program, drums)
     except Exception:
-        player.program_select(channel, font_id, DRUM_BANK if drums else 0, 0, drums)
+        player.program_select(channel, font_id, bank, 0, drums)
     events = []
-    per_beat = SAMPLE_RATE_HZ * 60.0 / piece.bpm
-    for note in piece.notes:
-        if note.stem == stem:
-            start = int(note.start_beats * per_beat)
-            end = start + int(note.length_beats * per_beat)
-            events += [(start, 1, note.key, note.velocity), (end, 0, note.key, 0)]
+    per_beat = SAMPLE_RATE_HZ * 60.0 / bpm
+    for note in notes:
+        start = int(note.start_beats * per_beat)
+        end = start + int(note.length_beats * per_beat)
+        events += [(start, 1, note.key, note.velocity), (end, 0, note.key, 0)]
     events.sort()
     out = np.zeros(n_samples, np.float32)
     at = 0
@@ -87,6 +85,14 @@ def render_stem(piece: Piece, stem: str, font: Path, n_samples: int) -> Audio:
             player.noteoff(channel, key)
     player.sounds_off(channel)
     return out
+
+
+def render_stem(piece: Piece, stem: str, font: Path, n_samples: int) -> Audio:
+    """One stem alone, mono, exactly `n_samples` long.  [any]"""
+    drums = stem == "drums"
+    program = piece.genre.drum_kit if drums else piece.programs.get(stem, 0)
+    notes = [note for note in piece.notes if note.stem == stem]
+    return play(notes, piece.bpm, font, program, drums, n_samples)
 
 
 def _room(rng: random.Random, seconds: float) -> Audio:

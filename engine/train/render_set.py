@@ -1,4 +1,4 @@
-"""Render a set of pieces to disk, resumable, one file a piece: audio, chroma of each reference, facts.
+"""Renders a set of pieces to disk, resumable, one file a piece: audio, chroma of each reference, facts.
 
     python -m engine.train.render_set --out DATA --pieces 2000 [--first 0] [--seconds 40]
 
@@ -26,7 +26,7 @@ HELD_OUT = 1_000_000
 
 
 def facts(piece: Piece, seed: int) -> dict[str, object]:
-    """What is known exactly about a piece, for conditions and evaluation."""
+    """Exact facts of a piece, for conditions and evaluation."""
     return {
         "seed": seed,
         "genre": piece.genre.name,

@@ -1,4 +1,4 @@
-"""Turn rendered pieces into what the language model trains on: codes, chroma and facts, about 8 MB an hour.
+"""Turns rendered pieces into training data of the language model: codes, chroma and facts, about 8 MB an hour.
 
     python -m engine.train.tokenise --data DATA --codec codec.pt --out TOKENS [--watch]
 

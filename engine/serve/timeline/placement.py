@@ -11,10 +11,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
-from bridge.control.parameters import EVAL_Q, EXCERPT_SECONDS, EXCERPT_START, KEEP_HARMONY
+from bridge.control.parameters import (
+    DENSITY,
+    EVAL_Q,
+    EXCERPT_SECONDS,
+    EXCERPT_START,
+    INSTRUMENTS,
+    KEEP_HARMONY,
+    KEY,
+    SECTION,
+)
 from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.time import units
 from bridge.time.transport import Grid as HostGrid
+from engine.conditions import arrangement
 from engine.model import HARMONY, TEMPO, TEXT, Ask, FrameGrid, LoadedModel, OnGrid, Reference, StyleExcerpt
 from engine.serve.lane_settings import CONTINUE, MELODY, STYLE, LaneSettings, ReferenceAudio
 from engine.serve.timeline.samples import HostSample, StreamSample
@@ -102,6 +112,10 @@ def ask_at(
     regions = {role: region for role, region in settings.regions.items() if role in takes}
     melody, style = regions.get(MELODY), regions.get(STYLE)
     stays = HARMONY in takes and melody is None and settings.get(KEEP_HARMONY)
+    playing = instruments_of(settings.get(INSTRUMENTS)) if INSTRUMENTS.name in takes else None
+    density = settings.get(DENSITY) if DENSITY.name in takes else -1.0
+    section = settings.get(SECTION) if SECTION.name in takes else -1
+    key = settings.get(KEY) if KEY.name in takes else -1
     return Ask(
         text=(settings.prompt if TEXT in takes else "") or None,
         melody=None if melody is None else _placed(melody, placement, prompt_frames, offset_frames),
@@ -110,7 +124,21 @@ def ask_at(
         excerpt=_excerpt(settings, style),
         seed=seed,
         harmony=_chords(begun, placement, prompt_frames, offset_frames) if stays and begun is not None else None,
+        instruments=playing,
+        density=density if density >= 0 else None,
+        section=arrangement.SECTIONS[int(section)] if section >= 0 else None,
+        key=key_of(int(key)) if key >= 0 else None,
     )
+
+
+def instruments_of(bits: int) -> tuple[str, ...] | None:
+    """The names of the instruments whose bits are set; None without any.  [any]"""
+    return tuple(name for n, name in enumerate(arrangement.INSTRUMENTS) if bits >> n & 1) or None
+
+
+def key_of(number: int) -> str:
+    """The key of a number from 0: the twelve major keys from C on, then the minor ones.  [any]"""
+    return f"{arrangement.KEYS[number % 12]} {'minor' if number >= 12 else 'major'}"
 
 
 def plain_grid(placement: StreamPlacement, prompt_frames: int) -> FrameGrid:

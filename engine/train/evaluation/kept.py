@@ -10,7 +10,7 @@ All of it [main].
 import hashlib
 import json
 import multiprocessing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,15 +25,17 @@ from engine.api.offline import run_together
 from engine.audio.resample import StreamResampler
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
-from engine.model import LoadedModel
+from engine.model import Ask, LoadedModel
 from engine.models.load import load_model
 from engine.serve.render.codec_output import CodecOutput
 from engine.stream import StreamSettings, WindowSize
 from engine.train.evaluation.asks import FIRST_SEED, PROMPT_SECONDS, EvaluationPlan, ask_of, pieces_of
+from engine.train.evaluation.parts import PART_GROUPS, PROMPTED, HeldPart, held_parts, part_ask
 from engine.train.evaluation.pieces import HeldOut
 from engine.train.metrics import Array
 
 TOGETHER = 4
+PART_SEED = 7000
 RULES = 3  # of this module and `asks`: counted up when what is asked or made changes
 
 
@@ -99,25 +101,53 @@ class AnswerCache:
         settle(part, path)
 
 
-def prompt_of(model: LoadedModel, pieces: list[HeldOut]) -> tuple[Tensor, Tensor]:
+Held = HeldOut | HeldPart
+
+
+class HeldPieces:
+    """The held-out music of each group, composed when it is first needed."""
+
+    def __init__(self, plan: EvaluationPlan) -> None:
+        self.plan = plan
+        self._found: dict[str, list[Held]] = {}
+
+    def __call__(self, group: str) -> list[Held]:
+        """The pieces of a group, in the order of their indices."""
+        name = group if group in PART_GROUPS else ""
+        if name not in self._found:
+            plan = self.plan
+            self._found[name] = [
+                *(held_parts(name, plan.count(name), plan.render_seconds) if name else pieces_of(plan))
+            ]
+        return self._found[name]
+
+
+def ask_for(model: LoadedModel, group: str, index: int, held: Held | None) -> Ask:
+    """The ask of any group, as far as the model takes it."""
+    if isinstance(held, HeldPart):
+        return part_ask(group, index, held, model.takes)
+    return ask_of(group, index, held)
+
+
+def prompt_of(model: LoadedModel, pieces: list[Held]) -> tuple[Tensor, Tensor]:
     """The beginnings to go on from: audio [B, 1, N] and codes [B, K, P]."""
     audio = torch.stack([torch.from_numpy(held.mix(PROMPT_SECONDS)) for held in pieces])[:, None]
     return audio, model.codec.encode(audio)
 
 
 def play(
-    model: LoadedModel, plan: EvaluationPlan, group: str, indices: list[int], pieces: list[HeldOut | None]
+    model: LoadedModel, plan: EvaluationPlan, group: str, indices: list[int], pieces: list[Held | None]
 ) -> list[Answer]:
     """Answers to asks of neighbouring indices, made in one batch; each is what it would be alone.  [generate]"""
     frames = round(plan.length_seconds(group) * 50)
     known = [held for held in pieces if held is not None]
-    prompt_audio, prompt = prompt_of(model, known) if group == "onward" else (None, None)
+    prompt_audio, prompt = prompt_of(model, known) if group in ("onward", *PROMPTED) else (None, None)
     settings = StreamSettings(
         Sampling(True, plan.temperature, plan.top_k, 0.0), Guidance(plan.cfg),
         WindowSize(model.window_frames, model.stride_frames), frames + (0 if prompt is None else prompt.shape[-1]),
     )  # fmt: skip
-    asks = [ask_of(group, index, held) for index, held in zip(indices, pieces, strict=True)]
-    codes = run_together(model, asks, prompt, settings, FIRST_SEED[group] + indices[0])
+    asks = [ask_for(model, group, index, held) for index, held in zip(indices, pieces, strict=True)]
+    codes = run_together(model, asks, prompt, settings, FIRST_SEED.get(group, PART_SEED) + indices[0])
     answers = []
     for row, one in enumerate(codes):
         if prompt_audio is None or prompt is None:
@@ -154,9 +184,9 @@ def tasks(kept: AnswerCache, groups: tuple[str, ...]) -> list[tuple[str, list[in
     return [(g, batch) for g in groups for batch in batches(kept.missing(g), 1 if g == "long" else TOGETHER)]
 
 
-def make(kept: AnswerCache, group: str, batch: list[int], pieces: list[HeldOut]) -> None:
+def make(kept: AnswerCache, group: str, batch: list[int], pieces: Callable[[str], Sequence[Held]]) -> None:
     """Make and keep the answers of one batch.  [generate]"""
-    some = [None if group == "long" else pieces[index] for index in batch]
+    some = [None if group == "long" else pieces(group)[index] for index in batch]
     for index, answer in zip(batch, play(kept.model, kept.plan, group, batch, some), strict=True):
         kept.write(group, index, answer)
 
@@ -166,14 +196,12 @@ _here: dict[str, Any] = {}  # what a worker process keeps between batches
 
 def _begin(name: str, folder: Path, plan: EvaluationPlan) -> None:
     torch.set_num_threads(1)
-    _here["kept"] = AnswerCache(folder, load_model(name), plan)
+    _here["kept"], _here["pieces"] = AnswerCache(folder, load_model(name), plan), HeldPieces(plan)
 
 
 def _make_apart(group: str, batch: list[int]) -> int:
     kept: AnswerCache = _here["kept"]
-    if group != "long" and "pieces" not in _here:
-        _here["pieces"] = pieces_of(kept.plan)
-    make(kept, group, batch, _here.get("pieces", []))
+    make(kept, group, batch, _here["pieces"])
     return len(batch)
 
 
@@ -182,7 +210,7 @@ def make_all(name: str, kept: AnswerCache, folder: Path, groups: tuple[str, ...]
     todo = tasks(kept, groups)
     left = sum(len(batch) for _, batch in todo)
     if todo and processes <= 1:
-        pieces = pieces_of(kept.plan) if any(group != "long" for group, _ in todo) else []
+        pieces = HeldPieces(kept.plan)
         for group, batch in todo:
             make(kept, group, batch, pieces)
             left -= len(batch)

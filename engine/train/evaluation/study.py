@@ -15,8 +15,9 @@ from bridge.system.whole_file import settle
 from engine.model import LoadedModel
 from engine.train import metrics
 from engine.train.evaluation import nearness
-from engine.train.evaluation.asks import EvaluationPlan, pieces_of
-from engine.train.evaluation.kept import Answer, AnswerCache
+from engine.train.evaluation.asks import EvaluationPlan
+from engine.train.evaluation.kept import Answer, AnswerCache, HeldPieces
+from engine.train.evaluation.parts import HeldPart
 from engine.train.evaluation.pieces import OTHERS, HeldOut, held_out
 from engine.train.evaluation.seam import joins
 from engine.train.evaluation.table import EvaluationReport
@@ -80,11 +81,12 @@ class Study:
         self.model, self.plan, self.keep, self.real_count = model, plan, keep, real_count
         self.kept, self.report = AnswerCache(keep, model, plan), EvaluationReport()
         self._answers: dict[str, list[Answer]] = {}
+        self._pieces = HeldPieces(plan)
 
     @cached_property
     def pieces(self) -> list[HeldOut]:
         """The held-out pieces."""
-        return pieces_of(self.plan)
+        return [held for held in self._pieces("") if isinstance(held, HeldOut)]
 
     @cached_property
     def real(self) -> Real:
@@ -112,6 +114,10 @@ class Study:
         if group not in self._answers:
             self._answers[group] = self.kept.read(group)
         return self._answers[group]
+
+    def parts(self, group: str) -> list[HeldPart]:
+        """The held-out parts of a group."""
+        return [held for held in self._pieces(group) if isinstance(held, HeldPart)]
 
     def sounds(self, group: str) -> list[Array]:
         """Their audio."""

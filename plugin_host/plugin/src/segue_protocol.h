@@ -152,6 +152,10 @@ inline constexpr LaneParameter candidates{"candidates", "candidates", 1, 4, 1};
 inline constexpr LaneParameter bend{"bend", "bend", 0, 1, 1};
 inline constexpr LaneParameter keep_harmony{"keep_harmony", "keep_harmony", 0, 1, 1};
 inline constexpr LaneParameter region_tempo{"region_tempo", "region_tempo", 0, 1, 1};
+inline constexpr LaneParameter instruments{"instruments", "instruments", 0, 255, 0};
+inline constexpr LaneParameter density{"density", "density", -1, 1, -1};
+inline constexpr LaneParameter section{"section", "section", -1, 6, -1};
+inline constexpr LaneParameter key{"key", "key", -1, 23, -1};
 }
 
 }  // namespace segue

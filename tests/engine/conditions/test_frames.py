@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine.conditions.frames import (
-    N_FEATURES,
+    BASIC_FEATURES,
     SUMMARY,
     beats_of_frames,
     chroma_frames,
@@ -36,7 +36,7 @@ def test_silent_frames_have_no_chroma() -> None:
 def test_melody_and_tempo_columns_fill_a_row() -> None:
     melody = melody_features(torch.rand(7, 12))
     tempo = tempo_features(beats_of_frames(0.0, 120.0, 0, 7), 120.0, 4.0)
-    assert melody.shape[1] + tempo.shape[1] + 2 * SUMMARY == N_FEATURES
+    assert melody.shape[1] + tempo.shape[1] + 2 * SUMMARY == BASIC_FEATURES
 
 
 def test_beat_phase_does_not_drift_over_hours() -> None:

@@ -11,7 +11,20 @@ import torch
 
 from engine.codec.spectral import spectra_of
 from engine.codec.spectral_net import SpectralConfig, SpectralNet, config_of, hear_ahead, to_log
-from engine.conditions.frames import N_FEATURES, TEMPO_COLUMNS, TEXT_COLUMNS, chroma_frames
+from engine.conditions.arrangement import INSTRUMENTS, SECTIONS
+from engine.conditions.frames import (
+    BASIC_FEATURES,
+    CONTEXT_COLUMNS,
+    CONTEXT_GIVEN,
+    DENSITY_COLUMNS,
+    INSTRUMENT_COLUMNS,
+    KEY_COLUMNS,
+    N_FEATURES,
+    SECTION_COLUMNS,
+    TEMPO_COLUMNS,
+    TEXT_COLUMNS,
+    chroma_frames,
+)
 from engine.core.config import LMConfig
 from engine.core.delay import delay, valid_mask
 from engine.core.guidance import Guidance
@@ -59,7 +72,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def train_args(folder: Path, minutes: float) -> argparse.Namespace:
     return argparse.Namespace(
-        tokens=folder / "tokens", codec=folder / "codec.pt", out=folder / "lm.pt",
+        tokens=[folder / "tokens"], shares=None, start=None, codec=folder / "codec.pt", out=folder / "lm.pt",
         minutes=minutes, batch=2, frames=60, rate=3e-3, device="cpu",
     )  # fmt: skip
 
@@ -152,10 +165,10 @@ def test_language_model_trains_and_resumes(made: Path, monkeypatch: pytest.Monke
 def test_losses_are_those_of_the_whole_model(made: Path) -> None:
     """Cross-entropies computed head by head equal those of the whole forward pass."""
     torch.manual_seed(0)
-    pieces = lm_data.TrainingPieces(made / "tokens")
+    pieces = lm_data.TrainingPieces([made / "tokens"])
     pieces.refresh()
     model = lm_train.TrainedModel(TINY, 96)
-    rows, books = lm_data.batch(pieces.pieces, 2, 40, random.Random(0)), torch.randn(4, 1024, 96)
+    rows, books = lm_data.batch(pieces, 2, 40, random.Random(0)), torch.randn(4, 1024, 96)
     sequence = delay(rows.codes, TINY.delays, TINY.special)
     with torch.autocast("cpu", torch.bfloat16):
         logits = model.lm(sequence[..., :-1], lm_train.conditions(model, rows, books))
@@ -167,10 +180,90 @@ def test_losses_are_those_of_the_whole_model(made: Path) -> None:
     torch.testing.assert_close(lm_train.losses(model, rows, books), torch.stack(wanted))
 
 
-def test_run_goes_on_from_files_of_the_unfused_optimiser(made: Path) -> None:
-    pieces = lm_data.TrainingPieces(made / "tokens")
+def write_view(path: Path, source: Path, with_context: bool) -> None:
+    """What `part_set` writes, made of a tokenised piece."""
+    with np.load(source) as piece:
+        codes, chroma = piece["codes"], piece["chroma"]
+    count = codes.shape[1]
+    told = {"genre": None, "bpm": 100.0, "beats_per_bar": 4, "tonic": 9, "mode": "minor", "words": ["drums"],
+            "labelled": True, "instruments": ["drums"], "missing": ["bass"]}  # fmt: skip
+    activity = np.zeros((len(INSTRUMENTS), count), np.uint8)
+    activity[0] = 1
+    np.savez(
+        path, codes=codes, chroma=chroma, facts=json.dumps(told), activity=activity,
+        context=codes[:, ::-1] if with_context else codes[:, :0], density=np.full(count, 125, np.uint8),
+        section=np.full(count, SECTIONS.index("break"), np.int8),
+    )  # fmt: skip
+
+
+def test_windows_of_parts_are_labelled_and_conditions_withheld_at_random(made: Path, tmp_path: Path) -> None:
+    source = next((made / "tokens").glob("*.npz"))
+    write_view(tmp_path / "0.npz", source, True)
+    piece, rng = lm_data.load_piece(tmp_path / "0.npz"), random.Random(0)
+    seen = [lm_data.window(piece, 40, rng) for _ in range(300)]
+    for name, columns, wanted in (
+        ("instruments", INSTRUMENT_COLUMNS, 2.0), ("density", DENSITY_COLUMNS, 1.5), ("section", SECTION_COLUMNS, 1.0),
+        ("key", KEY_COLUMNS, 8.0),
+    ):  # fmt: skip
+        sums = [float(row.frames[0, columns].sum()) for row in seen]
+        assert set(sums) == {0.0, wanted}, name
+        share = sum(value > 0 for value in sums) / len(sums)
+        assert share == pytest.approx((1 - lm_data.NOTHING) * lm_data.KEEP[name], abs=0.1)
+    heard = [row.context is not None for row in seen]
+    assert 0.6 < sum(heard) / len(heard) < 0.9
+    write_view(tmp_path / "1.npz", source, False)
+    alone = lm_data.load_piece(tmp_path / "1.npz")
+    assert all(lm_data.window(alone, 40, rng).context is None for _ in range(20))
+    whole = lm_data.load_piece(source)
+    assert (whole.density == lm_data.UNKNOWN).all()
+    assert (whole.section == -1).all()
+    assert whole.activity.any(), "a whole mix is labelled by its programs"
+
+
+def test_folders_have_their_shares_of_the_windows(made: Path, tmp_path: Path) -> None:
+    write_view(tmp_path / "0.npz", next((made / "tokens").glob("*.npz")), True)
+    pieces = lm_data.TrainingPieces([made / "tokens", tmp_path], [0.25, 0.75])
+    assert pieces.refresh() == 7
+    drawn = pieces.draw(400, random.Random(0))
+    parts = sum(piece.facts["genre"] is None for piece in drawn)
+    assert parts == pytest.approx(300, abs=40)
+    with pytest.raises(ValueError, match="1 shares for 2 folders"):
+        lm_data.TrainingPieces([made / "tokens", tmp_path], [1.0])
+
+
+def test_a_run_begins_from_the_shipped_weights_as_the_old_model(made: Path, tmp_path: Path) -> None:
+    """Of conditions that the old model has, the widened one makes the same of them; it learns the new ones."""
+    model = lm_train.TrainedModel(lm_train.EMBEDDED_S, 96)
+    lm_train.begin_from(model, embedded_model.FOLDER)
+    shipped = embedded_model.read_shards(embedded_model.FOLDER)
+    had = shipped["lm.frame_proj.weight"].shape[1]
+    assert torch.equal(model.lm.frame_proj.weight[:, :had], shipped["lm.frame_proj.weight"])
+    assert had == N_FEATURES or model.lm.frame_proj.weight[:, had:].abs().sum() == 0
+    tiny = lm_train.TrainedModel(TINY, 96)
+    torch.save({"model": tiny.state_dict()}, tmp_path / "run.pt")
+    other = lm_train.TrainedModel(TINY, 96)
+    lm_train.begin_from(other, tmp_path / "run.pt")
+    assert all(torch.equal(value, tiny.state_dict()[name]) for name, value in other.state_dict().items())
+    write_view(tmp_path / "0.npz", next((made / "tokens").glob("*.npz")), True)
+    pieces = lm_data.TrainingPieces([tmp_path])
     pieces.refresh()
-    rows, books = lm_data.batch(pieces.pieces, 2, 40, random.Random(0)), torch.randn(4, 1024, 96)
+    rows, books = lm_data.batch(pieces, 24, 40, random.Random(1)), torch.randn(4, 1024, 96)
+    assert rows.has_context.any()
+    assert not rows.has_context.all()
+    run = lm_train.LMRun(other, 1e-3, tmp_path / "other.pt", "cpu")
+    run.learn(rows, books, 1e-3)
+    assert (other.lm.frame_proj.weight[:, BASIC_FEATURES:] != tiny.lm.frame_proj.weight[:, BASIC_FEATURES:]).any()
+    heard = lm_train.conditions(tiny, rows, books).frames
+    assert heard is not None
+    given = rows.has_context
+    assert heard[~given][..., CONTEXT_COLUMNS].abs().sum() == 0
+    assert (heard[given][..., CONTEXT_GIVEN] == 1).all()
+
+
+def test_run_goes_on_from_files_of_the_unfused_optimiser(made: Path) -> None:
+    pieces = lm_data.TrainingPieces([made / "tokens"])
+    pieces.refresh()
+    rows, books = lm_data.batch(pieces, 2, 40, random.Random(0)), torch.randn(4, 1024, 96)
     torch.manual_seed(0)
     old = lm_train.TrainedModel(TINY, 96)
     optimiser = torch.optim.AdamW([{"params": [p for p in old.parameters() if p.dim() > 1], "weight_decay": 0.05},
@@ -215,11 +308,11 @@ def test_log_is_read_and_drawn(tmp_path: Path) -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_language_model_trains_on_a_gpu(made: Path) -> None:
-    pieces = lm_data.TrainingPieces(made / "tokens")
+    pieces = lm_data.TrainingPieces([made / "tokens"])
     pieces.refresh()
     model, books = lm_train.TrainedModel(TINY, 96), torch.randn(4, 1024, 96, device="cuda")
     run = lm_train.LMRun(model, 3e-3, made / "gpu.pt", "cuda")
-    rows = lm_data.batch(pieces.pieces, 2, 60, random.Random(0)).to("cuda")
+    rows = lm_data.batch(pieces, 2, 60, random.Random(0)).to("cuda")
     first = run.learn(rows, books, 3e-3)
     last = [run.learn(rows, books, 3e-3) for _ in range(20)][-1]
     assert float(last[0]) < float(first[0])

@@ -135,7 +135,9 @@ def rolled(
     return recorder
 
 
-def test_jalv_plays_each_sample_at_its_place(bundles: Path, server: str, engine: CountingProcess, tmp_path: Path) -> None:
+def test_jalv_plays_each_sample_at_its_place(
+    bundles: Path, server: str, engine: CountingProcess, tmp_path: Path
+) -> None:
     recorder = rolled(server, bundles, engine, tmp_path, {"generate": 1, "output": 1}, 5, "lane/play")
     heard = recorder.heard[: recorder.count]
     first = int(np.flatnonzero(heard)[0])

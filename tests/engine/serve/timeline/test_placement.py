@@ -8,13 +8,15 @@ from fractions import Fraction
 import pytest
 import torch
 
+from bridge.control.parameters import PARAMETERS, Depth
 from bridge.time.transport import Grid
 from bridge.time.units import Signature
+from engine.conditions.arrangement import INSTRUMENTS, SECTIONS, parse_key
 from engine.conditions.melody import MelodyConditioner
 from engine.conditions.musicgen import MusicGenConditioner
 from engine.core.guidance import Guidance
 from engine.serve.lane_settings import LaneSettings, ReferenceAudio
-from engine.serve.timeline.placement import StreamPlacement, ask_at, prepare
+from engine.serve.timeline.placement import StreamPlacement, ask_at, key_of, prepare
 
 TAKES = frozenset({"text", "melody", "style", "tempo"})
 
@@ -128,3 +130,31 @@ def test_chords_of_what_is_gone_on_from_are_kept_bar_by_bar(beats: float, looped
     ):
         assert ask_at(settings, placement, 30, 100, able, begun=begun).harmony is None
     assert ask_at(LaneSettings(), placement, 30, 100, takes).harmony is None
+
+
+def test_what_a_lane_is_to_play_reaches_models_that_can_be_asked_for_it() -> None:
+    placement = StreamPlacement.on(Grid(48_000, 120.0), 0)
+    takes = frozenset({"instruments", "density", "section", "key"})
+    plain = ask_at(LaneSettings(), placement, 0, 0, takes)
+    assert (plain.instruments, plain.density, plain.section, plain.key) == (None, None, None, None)
+    settings = LaneSettings()
+    for name, value in (("instruments", 1 + 2 + 128), ("density", 0.25), ("section", 3), ("key", 21)):
+        settings = settings.with_value(name, float(value))
+    asked = ask_at(settings, placement, 0, 0, takes)
+    assert asked.instruments == ("drums", "bass", "pads")
+    assert (asked.density, asked.section, asked.key) == (0.25, "break", "A minor")
+    other = ask_at(settings, placement, 0, 0, frozenset({"text"}))
+    assert (other.instruments, other.density, other.section, other.key) == (None, None, None, None)
+    for name in ("instruments", "density", "section", "key"):
+        assert settings.depth(settings.with_value(name, 0.0)) is Depth.WINDOW
+
+
+def test_the_table_says_instruments_and_sections_in_the_engine_s_order() -> None:
+    said = PARAMETERS["instruments"].meaning
+    assert [f"{1 << n} {name}" in said for n, name in enumerate(INSTRUMENTS)] == [True] * 8
+    assert PARAMETERS["instruments"].high == 255
+    said = PARAMETERS["section"].meaning
+    assert [f"{n} {name}" in said for n, name in enumerate(SECTIONS)] == [True] * 7
+    assert [key_of(number) for number in (0, 1, 11, 12, 23)] == [
+        "C major", "C# major", "B major", "C minor", "B minor"]  # fmt: skip
+    assert all(parse_key(key_of(number)) == (number % 12, key_of(number).split()[1]) for number in range(24))
