@@ -38,7 +38,8 @@ ORDER = {
         "__main__", "api", "bench", "train",
     ),
     "plugin_host": (
-        "console", "playback", "client", "host", "plugin", "sync", "run", "doctor", "bench", "demo", "takes", "cli",
+        "console", "playback", "client", "host", "plugin", "sync", "run", "doctor", "bench", "demo", "history", "takes",
+        "cli",
     ),
 }  # fmt: skip
 TORCH_FREE = ("bridge", "plugin_host", "presets")
