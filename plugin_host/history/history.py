@@ -106,10 +106,11 @@ class History:
         return self._mark(numbers, "rating = ?", (rating,))
 
     def made_again(self, number: int, file: str) -> Node:
-        """Name a node's file, after it was made again."""
+        """Name a node's file, after it was made again; also for nodes that have their music from it."""
         with faults(self.path):
             digest = checksum(inside(self.folder, file))
-        return self._mark([number], "file = ?, file_sha256 = ?", (file, digest))[0]
+        same = [number, *(node.number for node in self.nodes("source = ?", (number,)))]
+        return self._mark(same, "file = ?, file_sha256 = ?", (file, digest))[0]
 
     def _mark(self, numbers: Iterable[int], change: str, values: Sequence[object]) -> list[Node]:
         numbers = [self.node(number).number for number in numbers]

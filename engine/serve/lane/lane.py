@@ -27,6 +27,7 @@ from bridge.control.rows import LANE_STATES
 from bridge.ring.writer import RingWriter
 from bridge.system.clock import Clock
 from engine.serve.lane.commands import Command, newest
+from engine.serve.lane.made_codes import NO_CODES, MadeCodes, made_codes
 from engine.serve.lane_settings import LaneSettings, Update
 from engine.serve.timeline.due import Due, due_at
 from engine.serve.timeline.host_clock import HostClock
@@ -110,6 +111,7 @@ class Lane:
         self.holder = LaneHolder(client)
         self.view = LaneView()
         self.controller: LaneController | None = None  # [generate]
+        self.last_codes = NO_CODES  # of music that has ended: [generate]
         self._lock = threading.Lock()
 
     @property
@@ -126,6 +128,17 @@ class Lane:
     def client(self) -> Client:
         """The client that opened the lane.  [any]"""
         return self.holder.client
+
+    # -- codes ----------------------------------------------------------------------------------------
+
+    def music_ended(self, codes: MadeCodes) -> None:
+        """Store the codes of music that has ended, until the next.  [generate]"""
+        self.last_codes = codes
+
+    def codes(self) -> MadeCodes:
+        """The codes of the present music, or of the last.  [generate]"""
+        renderer = self.controller.renderer if self.controller else None
+        return self.last_codes if renderer is None else made_codes(renderer)
 
     # -- settings and commands ------------------------------------------------------------------------
 
