@@ -116,7 +116,7 @@ def _answer(row: Message) -> str:
 def _takes() -> list[str]:
     head = (
         f"## Takes\n\n`segue watch` takes these messages at its own port on this machine, {WATCH_PORT}, about the "
-        "history of the session that it watches. Answers go to the port that they came from. See [takes.md](takes.md).\n"
+        "history of the session that it watches. Answers go to the port they came from. See [takes.md](takes.md).\n"
     )
     return [head, *map(_message, TAKES_REQUESTS)]
 

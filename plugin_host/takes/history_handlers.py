@@ -58,10 +58,11 @@ def _node(history: History, values: Values) -> Answer:
 
 def _row(history: History, node: Node) -> Answer:
     path = str(inside(history.folder, node.file)) if history.has_file(node) else ""
+    path = path if len(path.encode("utf-8", "replace")) <= PATH_BYTES_MAX else ""
     return (
         node.number, node.parent, node.batch, node.letter, node.lane[:64], node.start_bar, node.bars, node.bpm,
-        max(0, node.seed), node.rating, int(node.kept), int(node.discarded), cut(node.prompt, PROMPT_BYTES, PROMPT_BYTES),
-        path if len(path.encode("utf-8", "replace")) <= PATH_BYTES_MAX else "",
+        max(0, node.seed), node.rating, int(node.kept), int(node.discarded),
+        cut(node.prompt, PROMPT_BYTES, PROMPT_BYTES), path,
     )  # fmt: skip
 
 
