@@ -35,7 +35,8 @@ ORDER = {
         "__main__", "api", "bench", "train",
     ),
     "plugin_host": (
-        "console", "playback", "client", "host", "plugin", "sync", "run", "jam", "doctor", "bench", "demo", "takes",
+        "console", "playback", "client", "host", "plugin", "sync", "run", "jam", "doctor", "bench", "demo", "history",
+        "takes",
         "cli",
     ),
 }  # fmt: skip

@@ -12,12 +12,14 @@ from bridge.control.arguments import AT_HELP, Argument, At, Message
 from bridge.control.clients import TIMEOUT_SECONDS, WARNED_SECONDS
 from bridge.control.docs_text import INTRO, MAX, PD, SHELL, SUPERCOLLIDER
 from bridge.control.endpoint import AHEAD_SECONDS_MAX, ALL_FACTOR, MESSAGES_PER_SECOND
+from bridge.control.history_rows import TAKES_REQUESTS
 from bridge.control.jam_rows import JAM_ANSWERS, JAM_OK, JAM_PORT, JAM_REQUESTS
 from bridge.control.packet import DATAGRAM_BYTES_MAX, DEPTH_MAX
 from bridge.control.parameters import KNOBS, PARAMETERS
 from bridge.control.plugin_rows import PLUGIN_PORT
 from bridge.control.presets import load_preset, preset_names
 from bridge.control.rows import ROOT
+from bridge.control.take_rows import WATCH_PORT
 from bridge.errors import BY_CODE
 
 PAGE = Path(__file__).parents[2] / "docs" / "osc.md"
@@ -41,6 +43,7 @@ def page() -> str:
         *(part for group in _GROUPS for part in _group(*group)),
         "## Answers and events\n",
         *(_message(row) for row in (*messages.ANSWERS, *messages.EVENTS)),
+        *_takes(),
         *_plugin(),
         *_jam(),
         _parameters(),
@@ -88,7 +91,7 @@ def _family(row: Message, known: Sequence[str]) -> str:
 
 def _message(row: Message) -> str:
     usage = " ".join((row.address, *(a.name if a.default is None else f"[{a.name}]" for a in row.arguments)))
-    request = row in (*messages.REQUESTS, *messages.PLUGIN_REQUESTS, *JAM_REQUESTS)
+    request = row in (*messages.REQUESTS, *messages.PLUGIN_REQUESTS, *JAM_REQUESTS, *TAKES_REQUESTS)
     marks = [word for word, on in (("slow", row.slow), ("this machine only", row.local)) if on]
     lines = [f"### {row.address}\n", f"`{usage}{' values...' if row.rest else ''}`\n"]
     lines.append(row.meaning + (f" *({', '.join(marks)})*" if marks else "") + "\n")
@@ -124,6 +127,14 @@ def _jam() -> list[str]:
         "`listen`. [jam.md](jam.md) tells more.\n"
     )
     return [head, *(_message(row) for row in (*JAM_REQUESTS, *JAM_ANSWERS))]
+
+
+def _takes() -> list[str]:
+    head = (
+        f"## Takes\n\n`segue watch` takes these messages at its own port on this machine, {WATCH_PORT}, about the "
+        "history of the session that it watches. Answers go to the port they came from. See [takes.md](takes.md).\n"
+    )
+    return [head, *map(_message, TAKES_REQUESTS)]
 
 
 def _plugin() -> list[str]:

@@ -183,6 +183,17 @@ LANE_STATUS = rows.request(
     ),
     meaning="Reads the state of a lane.", asks=True,
 )
+LANE_TOKENS = rows.request(
+    "lane/tokens", LANE, rows.bounded("first", "i", "frame to begin with, from 0", 0, WHOLE_MAX, default=0),
+    reply=(
+        rows.count("frames", "of the codec in all, without those of the audio prompt"),
+        rows.count("codebooks", "codes in each frame"),
+        rows.figure("frames_per_second", "rate of the codec's frames"),
+        rows.text("data", "base64 of codes from `first` on, frame by frame, 16 bits each, little-endian", 1400),
+    ),
+    meaning="Reads the codes of a lane's music, also of the last one that ended. Ask again for what is missing.",
+    asks=True,
+)
 LANE_STATS = rows.request(
     "lane/stats", LANE,
     reply=(
@@ -288,7 +299,7 @@ REQUESTS: tuple[Message, ...] = (
     HELLO, CHALLENGE, BYE, PING, SYNC, STATUS, STATS, PRESETS, QUIT,
     MODEL, MODEL_LIST, MODEL_LOAD, MODEL_CANCEL, MODEL_UNLOAD,
     LANE_OPEN, LANE_CLOSE, LANE_SET, LANE_GET, LANE_PROMPT, LANE_PRESET, LANE_PLAY, LANE_STOP, LANE_MUTE,
-    LANE_RESEED, LANE_CANCEL, LANE_SCHEDULED, LANE_STATUS, LANE_STATS,
+    LANE_RESEED, LANE_CANCEL, LANE_SCHEDULED, LANE_STATUS, LANE_STATS, LANE_TOKENS,
     TRANSPORT, TAP, REGION_FILE, REGION_BEGIN, REGION_CHUNK, REGION_END, REGION_CLEAR,
     REGION_CAPTURE, REGION_LISTEN, TAKE_MADE,
 )  # fmt: skip

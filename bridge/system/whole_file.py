@@ -99,7 +99,7 @@ def writing(path: Path, new: bool = False) -> Iterator[IO[bytes]]:
         with contextlib.suppress(OSError):
             os.unlink(part)
         raise
-    _flush_folder(path.parent)
+    flush_folder(path.parent)
 
 
 def put(path: Path, data: bytes, new: bool = False) -> None:
@@ -117,7 +117,7 @@ def settle(part: Path, path: Path) -> None:
     finally:
         os.close(handle)
     os.replace(part, path)
-    _flush_folder(path.parent)
+    flush_folder(path.parent)
 
 
 def replaceable(path: Path) -> int | None:
@@ -185,8 +185,8 @@ def _flush(handle: int) -> None:
                 raise
 
 
-def _flush_folder(folder: Path) -> None:
-    """Flush the folder's entry, too; Windows does this by itself."""
+def flush_folder(folder: Path) -> None:
+    """Flush the entries of a folder; Windows does this by itself. OSError.  [any]"""
     if os.name != "posix":
         return
     try:

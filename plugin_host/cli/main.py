@@ -17,6 +17,7 @@ import typer
 
 from plugin_host.cli.bench_command import add_to as add_bench
 from plugin_host.cli.guard import EXIT_FAULT, EXIT_SOUND_CARD, guarded
+from plugin_host.cli.history_commands import add_to as add_history
 from plugin_host.cli.jam_command import add_to as add_jam
 from plugin_host.cli.options import (
     EPILOG,
@@ -294,6 +295,7 @@ def version() -> None:
 
 add_jam(app)
 add_takes(app)
+add_history(app)
 add_watch(app)
 add_plugin(app)
 

@@ -55,6 +55,9 @@ BitsOption = Annotated[Bits, typer.Option(help="Bits of a sample: 16, 24 or 32 (
 Loop = Annotated[bool, typer.Option("--loop", help="Make loops: the end leads back to the beginning.")]
 Loud = Annotated[str, typer.Option(help="Level: off (unchanged), peak (-1 dB), or a loudness like -16 (LUFS).")]
 Preset = Annotated[str, typer.Option(help="A named set of values, like night-bus; docs/osc.md lists all.")]
+SessionFolder = Annotated[
+    Path | None, typer.Option(help="The session whose history gets the takes; by default the folder --out.")
+]
 
 
 TAKE_EXAMPLES = """\b
@@ -123,6 +126,7 @@ def take(
     loop: Loop = False,
     loudness: Loud = "off",
     key: Annotated[str, typer.Option(help="Key for the file's metadata, like Am.")] = "",
+    session: SessionFolder = None,
     dawproject: Annotated[Path | None, typer.Option(help="Also write all takes as one DAWproject file.")] = None,
     port: Port = 0,
     secret_file: SecretFile = None,
@@ -132,6 +136,7 @@ def take(
 ) -> None:
     """Make takes: files of an exact number of bars, with tempo, position and recipe inside, as fast as possible."""
     from plugin_host.console.screen import Screen
+    from plugin_host.takes.dawproject import export as export_project
     from plugin_host.takes.engines import hot_engine
     from plugin_host.takes.names import words
     from plugin_host.takes.order import TakeOrder, fill, looked_at
@@ -142,16 +147,14 @@ def take(
         bpm=bpm, signature=meter, bars=bars, start_bar=at - 1 if at and not region else None,
         takes=takes, prompt=prompt, preset=preset, seed=seed, values=values_of(values), rate_hz=rate,
         bits=int(bits.value), kind=format.value, loop=loop, loudness=loudness_of(loudness), key=key,
-        name=words(name) if name else "",
+        name=words(name) if name else "", session=session or out,
     )  # fmt: skip
     screen = Screen()
     recipe = looked_at(order, screen.say, out)
     with hot_engine(engine_of(port, secret_file, model, device, precision), screen.say) as engine:
         made = fill(order, engine, out, screen.say, screen.show, recipe)
     if dawproject is not None:
-        from plugin_host.takes.dawproject import export
-
-        export(made, dawproject, screen.say)
+        export_project(made, dawproject, screen.say)
 
 
 @guarded

@@ -71,6 +71,7 @@ def watch(
         region=TakeRegionRequest(Path(), reference.value, region_bpm), bpm=bpm, signature=shared.meter_of(signature),
         bars=bars, takes=takes, prompt=prompt, preset=preset, seed=seed, values=values_of(values), rate_hz=rate,
         bits=int(bits.value), kind=format.value, loop=loop, loudness=shared.loudness_of(loudness),
+        session=folder or default_folder(),
     )  # fmt: skip
     engine = shared.engine_of(port, secret_file, model, device, precision)
     run_watch(WatchOptions(folder or default_folder(), usual, engine, osc_port, once), Screen())

@@ -103,6 +103,10 @@ class LaneCalls:
         """The measurements of a lane.  [main]"""
         return replies.LaneStats(*self.call(messages.LANE_STATS, lane))
 
+    def tokens(self: _Caller, lane: int, first: int = 0) -> replies.LaneTokens:
+        """A part of the codes of a lane's music, from a frame on.  [main]"""
+        return replies.LaneTokens(*self.call(messages.LANE_TOKENS, lane, first))
+
     def tap(self: _Caller, lane: int, downbeat: bool = False) -> replies.Tap:
         """Tap a beat of a lane; returns the tempo of the taps so far.  [any]"""
         return replies.Tap(*self.call(messages.TAP, lane, int(downbeat)))

@@ -177,6 +177,15 @@ class LaneStats(NamedTuple):
     beat_sure: float
 
 
+class LaneTokens(NamedTuple):
+    """A part of the codes of a lane's music: base64 of 16-bit codes, frame by frame; `frames` are in all."""
+
+    frames: int
+    codebooks: int
+    frames_per_second: float
+    data: str
+
+
 class Tap(NamedTuple):
     """The tapped tempo, 0 before the second tap, and the beats since the downbeat."""
 

@@ -5,6 +5,8 @@ recipe --regions, prompt, values--> lane --ring--> processor --block by block-->
 
 from __future__ import annotations
 
+import base64
+import math
 import tempfile
 import threading
 import time
@@ -13,10 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from bridge.control.parameters import PARAMETERS
-from bridge.errors import Busy
+from bridge.errors import Busy, SegueError
 from bridge.ring.form import Audio
 from plugin_host.client.lane_session import LaneSession, RegionFile, Setup
+from plugin_host.history.tokens import pack
 from plugin_host.host.clock import OfflineClock
 from plugin_host.host.headless import HeadlessHost, Host
 from plugin_host.host.timeline import Timeline
@@ -30,6 +35,7 @@ from plugin_host.takes.take import grid_of, span_of
 
 PATIENCE_SECONDS = 120.0  # without a new block: the engine counts as stuck
 LOOK_SECONDS = 0.02
+SPARE_FRAMES = 8  # after the last bar: the codec looks ahead
 
 
 def make_all(
@@ -103,6 +109,7 @@ def make(
             values = values_of(session)
             runner.start()
             _run(engine, recipe, session, runner, lambda: show(host.recorded_samples / length), stop)
+            tokens = tokens_of(session, length / recipe.rate_hz)
         finally:
             over.set()
             runner.stop()
@@ -110,7 +117,8 @@ def make(
     _check_whole(processor, host, length)
     model = ModelUsed(engine.model, engine.precision, engine.sha256)
     key = recipe.key or (engine.keys.get(session.lane, "") if recipe.regions else "")
-    return replace(recipe, seed=session.seed, values=values, model=model, key=key), host.take().audio
+    made = replace(recipe, seed=session.seed, values=values, model=model, key=key, tokens=tokens)
+    return made, host.take().audio
 
 
 def _regions(recipe: Recipe, folder: Path) -> tuple[RegionFile, ...]:
@@ -127,6 +135,24 @@ def values_of(session: LaneSession) -> dict[str, float]:
     """The values of all parameters of the lane, the model's own defaults included.  [main]"""
     names = [name for name in PARAMETERS if name not in NOT_STORED]
     return {name: session.client.get(session.lane, name).value for name in names}
+
+
+def tokens_of(session: LaneSession, seconds: float) -> bytes:
+    """The codes of the first `seconds` of a lane's music, packed; empty if the engine does not give them.  [main]"""
+    parts, n_frames = list[bytes](), 0
+    try:
+        while True:
+            part = session.client.tokens(session.lane, n_frames)
+            wanted = min(part.frames, math.ceil(seconds * part.frames_per_second) + SPARE_FRAMES)
+            data = base64.b64decode(part.data)
+            parts.append(data)
+            n_frames += len(data) // max(1, 2 * part.codebooks)
+            if n_frames >= wanted or not data:
+                break
+        codes = np.frombuffer(b"".join(parts), "<i2").reshape(-1, max(1, part.codebooks))[:wanted]
+        return pack(codes.T, part.frames_per_second)
+    except (SegueError, ValueError):  # the music is whole without them
+        return b""
 
 
 def _run(

@@ -17,6 +17,7 @@ from plugin_host.takes.finish import Finished, finish, looped
 from plugin_host.takes.make import make_all
 from plugin_host.takes.place import CONTINUED_BARS, TakeRegionRequest, place
 from plugin_host.takes.recipe import REGION_BYTES_MAX, Recipe, UsedRegion, from_json, to_json
+from plugin_host.takes.record import Recorder
 from plugin_host.takes.take import grid_of, save_take, span_of
 
 LANES_AT_ONCE = 4  # takes made together: together they cost little more time than one, but memory each
@@ -44,6 +45,8 @@ class TakeOrder:
     loudness: str = "off"
     key: str = ""
     name: str = ""
+    session: Path | None = None  # whose history gets the takes; None: none
+    parent: int = 0  # the take of that history that they go on from
 
 
 Say = Callable[[str], None]
@@ -108,13 +111,17 @@ def fill(
     """
     folder = ready_folder(folder)
     recipe = recipe or recipe_of(order, say, folder, detector_of(engine.client, say))
+    recorder = Recorder(order.session, order.parent, say) if order.session else None
     paths: list[Path] = []
     seeds = [order.seed if order.seed < 0 else order.seed + number * SEED_STEP for number in range(order.takes)]
     for batch in batched(seeds, LANES_AT_ONCE):
         first, last = len(paths) + 1, len(paths) + len(batch)
         label = f"take {first} of {order.takes}" if first == last else f"takes {first} to {last} of {order.takes}"
         recipes = [replace(recipe, seed=seed) for seed in batch]
-        paths += [done[0] for done in some(recipes, engine, folder, order.kind, order.name, label, say, show)]
+        made = some(recipes, engine, folder, order.kind, order.name, label, say, show)
+        paths += [path for path, _, _ in made]
+        if recorder is not None:
+            recorder.add([(path, found) for path, found, _ in made])
     return paths
 
 

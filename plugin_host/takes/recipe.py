@@ -83,6 +83,7 @@ class Recipe:
     bits: int = 24
     key: str = ""
     note: str = ""  # what was omitted on reading
+    tokens: bytes = field(default=b"", compare=False, repr=False)  # codes of the take just made; not in its file
 
     @property
     def model_is_named(self) -> bool:

@@ -1,4 +1,7 @@
-"""A UDP port on this machine where DAW scripts order takes by OSC; invalid orders get an error."""
+"""A UDP port on this machine where DAW scripts order takes by OSC, and where a session's history is asked.
+
+Invalid messages get an error.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +11,26 @@ from pathlib import Path
 
 from bridge.control import messages
 from bridge.control.arguments import Value
+from bridge.control.history_rows import TAKES_HEAD
 from bridge.control.packet import Packet, parse
 from bridge.control.requests import error_datagram
 from bridge.control.take_rows import TAKE
 from bridge.control.udp_socket import open_socket
 from bridge.errors import SegueError, UnknownAddress
+from plugin_host.takes import history_handlers
 
 _WAIT_SECONDS = 0.2
+_OTHERS = TAKES_HEAD.address.removesuffix("head")
 
 
 class TakeHandlers:
     """Passes each valid order to `put`, on its own thread; also a context manager. PortInUse.
 
-    Port 0 takes a free one, see `port`.
+    Port 0 takes a free one, see `port`. With a `session` it answers messages about its history.
     """
 
-    def __init__(self, port: int, put: Callable[[Mapping[str, Value]], None]) -> None:
-        self._put = put
+    def __init__(self, port: int, put: Callable[[Mapping[str, Value]], None], session: Path | None = None) -> None:
+        self._put, self._session = put, session
         self._socket = open_socket("127.0.0.1", port)
         self.port = int(self._socket.getsockname()[1])
         self._closing = threading.Event()
@@ -58,8 +64,12 @@ class TakeHandlers:
         first = packet.values[0] if packet.values else 0
         number = int(first) if isinstance(first, (int, float)) and 0 <= first < 2**24 else 0
         try:
+            row = history_handlers.ROWS.get(packet.address)
+            if row is not None and self._session is not None:
+                found = history_handlers.answer(self._session, row, row.check(packet.values), self._put)
+                return messages.OK.pack(number, packet.address, rest=row.reply_values(found))
             if packet.address != TAKE.address:
-                raise UnknownAddress(f"only {TAKE.address} is taken here")
+                raise UnknownAddress(f"{packet.address[:80]!r} is not taken here; {TAKE.address} and {_OTHERS}... are")
             values = TAKE.check(packet.values)
             if not Path(str(values["path"])).is_absolute():
                 raise UnknownAddress(f"{values['path']!r} is not a full path")

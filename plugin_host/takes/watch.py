@@ -26,7 +26,8 @@ from bridge.errors import NoAnswer, RegionNotAudio, RegionTooShort, RegionUnread
 from bridge.system.plain_text import plain
 from plugin_host.console.output import OutputError, add_line, put, ready_folder
 from plugin_host.console.screen import Screen
-from plugin_host.takes import jobs
+from plugin_host.history.database import NAME as DATABASE
+from plugin_host.takes import extend, jobs
 from plugin_host.takes.beside import ERROR, Beside, refuse_link
 from plugin_host.takes.engines import EngineRequest, HotEngine, hot_engine
 from plugin_host.takes.errors import TakeError, TakeFailed
@@ -109,7 +110,10 @@ class FolderWatch:
     def run(self) -> None:
         """Run until Ctrl-C; restarts a child engine that dies. Raises OutputError, PortInUse, its errors.  [main]"""
         options = self._options
-        handlers = TakeHandlers(options.osc_port, self._ordered.put) if options.osc_port >= 0 else nullcontext(None)
+        session = options.usual.session
+        handlers = (
+            TakeHandlers(options.osc_port, self._ordered.put, session) if options.osc_port >= 0 else nullcontext(None)
+        )
         with handlers as open_handlers, self._sign():
             self.port = open_handlers.port if open_handlers else 0
             by_osc = f", orders by OSC on port {self.port}" if open_handlers else ""
@@ -173,7 +177,11 @@ class FolderWatch:
                 continue
             if Path(entry.name).suffix.lower() in (*SOUNDS, jobs.ENDING):
                 found.append(self.folder / entry.name)
-            elif not entry.name.endswith((".txt", ".part", ERROR)) and entry.name not in self._left:
+            elif (
+                not entry.name.endswith((".txt", ".part", ERROR))
+                and not entry.name.startswith(DATABASE)
+                and entry.name not in self._left
+            ):
                 self._left.add(entry.name)
                 self._screen.say(f"{plain(entry.name)}: left alone, by its ending it is no sound")
         return sorted(found)
@@ -243,22 +251,24 @@ class FolderWatch:
         if self._ordered.empty():
             return False
         values = self._ordered.get()
+        name, takes = extend.names_of(values) or (jobs.error_name(values), jobs.name_of(values))
         try:
             self._job(values, engine, True)
-            self._beside.forgive(jobs.error_name(values))
+            self._beside.forgive(name)
         except Exception as error:
-            if self._lost(jobs.error_name(values), error, engine):
+            if self._lost(name, error, engine):
                 self._ordered.put(values)
             else:
-                self._refuse(jobs.error_name(values), jobs.name_of(values), error, "")
+                self._refuse(name, takes, error, "")
         return True
 
     def _job(self, values: Mapping[str, Value], engine: HotEngine, announce: bool) -> None:
-        name = jobs.name_of(values)
+        _, name = extend.names_of(values) or ("", jobs.name_of(values))
         if announce:
             self._screen.say(f"{plain(name)}: ordered by a DAW")
+        usual = self._options.usual
         with tempfile.TemporaryDirectory(prefix="segue-") as scratch:
-            order = jobs.order_of(values, self._options.usual, Path(scratch))
+            order = extend.order_by(values, usual, Path(scratch)) or jobs.order_of(values, usual, Path(scratch))
             for path in fill(order, engine, self._beside.ready(name), self._screen.say, self._screen.show):
                 self._note(path)
                 with suppress(SegueError):  # the take is made, even if it cannot be reported

@@ -18,9 +18,17 @@ from bridge.errors import SegueError
 from plugin_host.client.client import EngineClient
 from plugin_host.client.udp_connection import Event
 from plugin_host.console.screen import Screen
+from plugin_host.history.check import faults_of
+from plugin_host.history.head import pieces
+from plugin_host.history.history import History
+from plugin_host.history.tokens import unpack
 from plugin_host.takes.engines import EngineRequest, hot_engine
+from plugin_host.takes.extend import Extension, order_of
+from plugin_host.takes.extend import make_again as make_take_again
+from plugin_host.takes.join import joined
 from plugin_host.takes.order import TakeOrder, fill
 from plugin_host.takes.place import TakeRegionRequest
+from plugin_host.takes.recipe import Recipe
 from plugin_host.takes.reopen import Variation, make_again
 from plugin_host.takes.take import read_take, span_of
 from plugin_host.takes.take_handlers import TakeHandlers
@@ -62,6 +70,41 @@ def test_take_is_made_again_to_the_last_bit(order: TakeOrder, engine: Engine, tm
     (other,) = (tmp_path / "other").iterdir()
     assert "seed12" in other.name
     assert not np.array_equal(read_take(other).audio, take.audio)
+
+
+def test_takes_enter_the_history_go_on_and_are_made_again(order: TakeOrder, engine: Engine, tmp_path: Path) -> None:
+    folder = tmp_path / "song"
+    made(replace(order, takes=2, bars=1, session=folder), engine, folder)
+    with History(folder) as history:
+        codes, rate = unpack(history.node(1).tokens)
+        assert (codes.shape[0], rate) == (4, 50.0)
+        assert codes.shape[1] >= 1.2 * rate, "a bar at 200 bpm lasts 1.2 s"
+        assert not np.array_equal(codes, unpack(history.node(2).tokens)[0])
+        with hot_engine(EngineRequest(engine.port), lambda line: None) as hot:
+            fill(order_of(history, Extension(bars=1), tmp_path), hot, folder, lambda line: None, lambda line: None)
+            child = history.node(3)
+            assert (child.parent, child.start_bar, child.prompt) == (1, history.node(1).end_bar, order.prompt)
+            audio = joined(history, pieces(history))
+            start, end = span_of(Recipe(200.0, 2, history.node(1).start_bar))
+            assert len(audio) == end - start
+            (folder / child.file).unlink()
+            make_take_again(history, 3, hot, lambda line: None, lambda line: None)
+        np.testing.assert_array_equal(joined(history, pieces(history)), audio)
+
+
+def test_a_cancelled_run_never_enters_the_history(order: TakeOrder, engine: Engine, tmp_path: Path) -> None:
+    def cancel(line: str) -> None:
+        if "%" in line and "  0 %" not in line:
+            raise KeyboardInterrupt
+
+    folder = tmp_path / "song"
+    made(replace(order, bars=1, session=folder), engine, folder)
+    with hot_engine(EngineRequest(engine.port), lambda line: None) as hot, pytest.raises(KeyboardInterrupt):
+        fill(replace(order, bars=8, session=folder), hot, folder, lambda line: None, cancel)
+    with History(folder) as history:
+        assert [node.number for node in history.nodes()] == [1]
+        assert list(faults_of(history)) == []
+    assert len(list(folder.glob("*.wav"))) == 1
 
 
 def test_takes_of_one_order_have_seeds_of_their_own(order: TakeOrder, engine: Engine, tmp_path: Path) -> None:

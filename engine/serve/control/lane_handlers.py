@@ -57,7 +57,8 @@ class LaneHandlers:
         m, regions = messages, self.regions
         rows = {
             m.LANE_OPEN: self.open, m.LANE_CLOSE: self.close, m.LANE_GET: self.get,
-            m.LANE_STATUS: self.lane_status, m.LANE_STATS: self.lane_stats, m.REGION_FILE: regions.file,
+            m.LANE_STATUS: self.lane_status, m.LANE_STATS: self.lane_stats,
+            m.LANE_TOKENS: self.lane_tokens, m.REGION_FILE: regions.file,
             m.REGION_CAPTURE: regions.capture, m.REGION_BEGIN: regions.begin,
             m.REGION_CHUNK: regions.chunk, m.REGION_END: regions.end, m.REGION_LISTEN: regions.listen,
         }  # fmt: skip
@@ -188,3 +189,13 @@ class LaneHandlers:
             lane.late_blocks(), view.rolls, view.change_seconds, view.heard, *view.guarded,
             view.beat[1], view.beat[2],
         )  # fmt: skip
+
+    def lane_tokens(self, request: Request) -> Answer:
+        """lane/tokens.  [control]"""
+        lane, first = self.lanes.of(request.whole("lane")), request.whole("first")
+
+        def answer() -> None:
+            request.responder.ok(*lane.codes().part(first))
+
+        self.generate_loop().post(answer)
+        return LATER

@@ -28,6 +28,7 @@ from engine.serve.lane.guard_actions import GuardActions
 from engine.serve.lane.host_follower import HostFollower
 from engine.serve.lane.lane import ENDED, IDLE, PLAYING, PREPARING, Lane, LaneView
 from engine.serve.lane.levels import SOON_SECONDS, Levels
+from engine.serve.lane.made_codes import made_codes
 from engine.serve.lane.renewal import Renewal
 from engine.serve.lane.retries import Retries
 from engine.serve.lane.scheduler import CommandScheduler
@@ -272,6 +273,8 @@ class LaneController:
         if renderer is not None:
             grid, seek_id = renderer.placement.grid, renderer.placement.seek_id
         plan_revision = self._next_plan_revision() if state == IDLE else self._plan_revision
+        if renderer is not None:
+            self.lane.music_ended(made_codes(renderer))
         if state != PREPARING:  # else it is retried, and the host holds its bar
             self.lane.ring.set_plan(PlaybackPlan(plan_revision, False, end_samples, end_samples, end_samples, seek_id))
         self.renderer = self._order = None

@@ -28,6 +28,7 @@ from bridge.ring.writer import RingWriter
 from bridge.system.clock import Clock
 from engine.serve.lane.command import Command
 from engine.serve.lane.commands import newest
+from engine.serve.lane.made_codes import NO_CODES, MadeCodes, made_codes
 from engine.serve.lane_settings import LaneSettings, Update
 from engine.serve.timeline.due import Due, due_at
 from engine.serve.timeline.host_clock import HostClock
@@ -111,6 +112,7 @@ class Lane:
         self.holder = LaneHolder(client)
         self.view = LaneView()
         self.controller: LaneController | None = None  # [generate]
+        self.last_codes = NO_CODES  # of music that has ended: [generate]
         self._lock = threading.Lock()
 
     @property
@@ -127,6 +129,17 @@ class Lane:
     def client(self) -> Client:
         """The client that opened the lane.  [any]"""
         return self.holder.client
+
+    # -- codes ----------------------------------------------------------------------------------------
+
+    def music_ended(self, codes: MadeCodes) -> None:
+        """Store the codes of music that has ended, until the next.  [generate]"""
+        self.last_codes = codes
+
+    def codes(self) -> MadeCodes:
+        """The codes of the present music, or of the last.  [generate]"""
+        renderer = self.controller.renderer if self.controller else None
+        return self.last_codes if renderer is None else made_codes(renderer)
 
     # -- settings and commands ------------------------------------------------------------------------
 
