@@ -47,7 +47,7 @@ class FilePlayer:
         self.ends_at = starts_at + len(audio)  # the session sample behind its last one
 
     def block(self, sample: int, n: int) -> Audio:
-        """The samples of a block.  [audio]"""
+        """The samples of a block.  [main]"""
         out = np.zeros((n, self._audio.shape[1]), np.float32)
         begin = max(0, sample - self._starts_at)
         end = max(0, min(sample + n - self._starts_at, len(self._audio)))

@@ -83,7 +83,7 @@ class JamRecorder:
     def add(self, sample: int, captured: Audio, played: Audio) -> None:
         """The player's and Segue's block [n, channels] from session sample `sample` on. Copies, never waits for the
         disk (but with `waits`), never raises for it. Samples left out are silent; samples that were given are kept.
-        [audio]
+        [main]
         """
         while not self.fault and (left := self._ring.add(sample, captured, played)):
             if not self._waits:
