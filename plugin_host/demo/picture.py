@@ -84,7 +84,7 @@ def _draw_fill(axes: Any, take: HostRecording, stretch: MusicStretch, lowest: in
     at = (log[:, Column.RECORDED] + log[:, Column.N_SAMPLES]) / grid.sample_rate_hz
     ms = 1000 * log[:, Column.FILL] / grid.sample_rate_hz
     axes.fill_between(at, 0, ms, color=_FILL, alpha=0.25, linewidth=0)
-    axes.layout(at, ms, color=_FILL, linewidth=1.0)
+    axes.plot(at, ms, color=_FILL, linewidth=1.0)
     if lowest is not None:
         low_ms = 1000 * lowest / grid.sample_rate_hz
         axes.axhline(low_ms, color=_HELD, linewidth=1.0, linestyle="--")
