@@ -10,6 +10,8 @@ namespace {
 
 constexpr int64_t margin_samples = 16384;  // that may be written while the session reads
 constexpr double fade_seconds = 0.005;     // at both ends of a repeat
+constexpr double faded_beats = 0.25, faded_seconds_least = 0.06, faded_seconds_most = 0.2;
+constexpr double half_pi = 1.57079632679489662;
 
 }  // namespace
 
@@ -69,11 +71,17 @@ bool JamMemory::held(int64_t begin, int64_t end) const {
     return begin >= begin_.load() && begin >= known - capacity_ + margin_samples && end <= known;
 }
 
-bool JamMemory::read(int64_t begin, int64_t end, bool own, float* out) const {
+bool JamMemory::read(int64_t begin, int64_t end, bool to_answer, float* out) const {
     if (!held(begin, end)) return false;
+    const double seconds = std::clamp(faded_beats * 60 / grid_.tempo_bpm, faded_seconds_least, faded_seconds_most);
+    const int64_t faded = std::min(nearest(seconds * grid_.sample_rate_hz), end - begin);
     for (int64_t at = begin; at < end; ++at) {
         const int64_t source = (at % capacity_ + capacity_) % capacity_ * channels_;
-        for (int c = 0; c < channels_; ++c) *out++ = in_[source + c] + (own ? own_[source + c] : 0.0f);
+        const double into = static_cast<double>(at - (end - faded)) / std::max(faded / 2.0, 1.0);
+        const double root = into >= 1 ? 0 : into > 0 ? std::cos(half_pi * into) : 1;
+        const auto gain = static_cast<float>(to_answer ? root * root : 1);
+        for (int c = 0; c < channels_; ++c)
+            *out++ = gain * in_[source + c] + (to_answer ? own_[source + c] : 0.0f);
     }
     return held(begin, end);
 }

@@ -20,9 +20,10 @@ public:
 
     // The grid, and the positions that are known: [begin, end); false while the audio thread writes them.  [session]
     bool look(Grid& grid, int64_t& begin, int64_t& end) const;
-    // Copy positions [begin, end) of the input, with `own` of both together, interleaved; false where they are no
-    // longer, or not yet, known.  [session]
-    bool read(int64_t begin, int64_t end, bool own, float* out) const;
+    // Copy positions [begin, end) of the input, interleaved; false where they are no longer, or not yet, known.
+    // `to_answer`: with Segue's own output, and the last quarter of a beat of the input faded out: what is played into
+    // the bar line belongs to the next bar (plugin_host/jam/listening/handover.py).  [session]
+    bool read(int64_t begin, int64_t end, bool to_answer, float* out) const;
     // From a position on, up to another, the input of so many samples before sounds once more.  [session]
     void repeat(int64_t from, int64_t until, int64_t back);
 
