@@ -31,6 +31,7 @@ void JamMemory::pass(const Transport& transport, const float* const* in, float* 
         fence();
         sequence_.fetch_add(1);
     }
+    gate(position, own, n);
     sound(position, own, n);
     for (int i = 0; i < n; ++i) {
         const int64_t at = ((position + i) % capacity_ + capacity_) % capacity_ * channels_;
@@ -40,6 +41,36 @@ void JamMemory::pass(const Transport& transport, const float* const* in, float* 
         }
     }
     end_.store(position + n, std::memory_order_release);
+}
+
+// Open at once, on the first sample; closed within the fade.
+void JamMemory::gate(int64_t position, float* own, int n) {
+    if (!gated_.load(std::memory_order_acquire)) return;
+    const auto step = static_cast<float>(1 / std::max(1.0, fade_seconds * grid_.sample_rate_hz));
+    const int64_t from[] = {from_[0].load(), from_[1].load()}, until[] = {until_[0].load(), until_[1].load()};
+    for (int i = 0; i < n; ++i) {
+        const int64_t at = position + i;
+        const bool open = (at >= from[0] && at < until[0]) || (at >= from[1] && at < until[1]);
+        gain_ = open ? 1.0f : std::max(0.0f, gain_ - step);
+        for (int c = 0; c < channels_; ++c) own[static_cast<size_t>(i) * channels_ + c] *= gain_;
+    }
+}
+
+void JamMemory::allow(int64_t from, int64_t until) {
+    from_[0].store(from_[1]);
+    until_[0].store(std::min(until_[1].load(), from));
+    until_[1].store(INT64_MIN);
+    from_[1].store(from);
+    until_[1].store(until);
+}
+
+void JamMemory::end_at(int64_t until) {
+    for (auto& each : until_) each.store(std::min(each.load(), until));
+}
+
+void JamMemory::silence() {
+    end_at(INT64_MIN);
+    gated_.store(true, std::memory_order_release);
 }
 
 void JamMemory::sound(int64_t position, float* own, int n) {
