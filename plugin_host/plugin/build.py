@@ -26,7 +26,7 @@ COMMON = (
     "capture", "saved_capture", "jam_plan", "jam_memory", "session", "session_send", "session_captures", "session_jam",
     "session_show", "lane_host",
 )  # fmt: skip
-TESTED = ("segment", "ring_reader", "held_bar", "processor", "jam_plan", "count", "capi")
+TESTED = ("segment", "ring_reader", "held_bar", "processor", "jam_plan", "jam_memory", "count", "capi")
 FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wall", "-Wextra", "-pthread")
 SECONDS_MAX = 300
 

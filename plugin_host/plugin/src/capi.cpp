@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #endif
 
+#include "jam_memory.hpp"
 #include "jam_plan.hpp"
 #include "processor.hpp"
 
@@ -107,6 +108,18 @@ int segue_jam_tick(JamPlan* plan, double beats, double beats_per_bar, int lead_b
         std::memcpy(out + 5 * i, values, sizeof values);
     }
     return static_cast<int>(orders.size());
+}
+
+// What a memory of the jam gives an answer to listen to: all of `in` and `own`, interleaved, of two channels.
+int segue_jam_heard(const float* left, const float* right, float* own, int n, double tempo_bpm, int rate, float* out) {
+    JamMemory memory(n + 32768, 2);
+    Transport transport;
+    transport.playing = true;
+    transport.grid.sample_rate_hz = rate;
+    transport.grid.tempo_bpm = tempo_bpm;
+    const float* in[] = {left, right};
+    memory.pass(transport, in, own, n);
+    return memory.read(0, n, true, out) ? 1 : 0;
 }
 
 // Lead in beats and interval in bars after these measurements, in seconds; after a negative one the engine fell behind,

@@ -20,13 +20,21 @@ public:
 
     // The grid, and the positions that are known: [begin, end); false while the audio thread writes them.  [session]
     bool look(Grid& grid, int64_t& begin, int64_t& end) const;
-    // Copy positions [begin, end) of the input, with `own` of both together, interleaved; false where they are no
-    // longer, or not yet, known.  [session]
-    bool read(int64_t begin, int64_t end, bool own, float* out) const;
+    // Copy positions [begin, end) of the input, interleaved; false where they are no longer, or not yet, known.
+    // `to_answer`: with Segue's own output, and the last quarter of a beat of the input faded out: what is played into
+    // the bar line belongs to the next bar (plugin_host/jam/listening/handover.py).  [session]
+    bool read(int64_t begin, int64_t end, bool to_answer, float* out) const;
     // From a position on, up to another, the input of so many samples before sounds once more.  [session]
     void repeat(int64_t from, int64_t until, int64_t back);
 
+    // Segue is to sound from a position up to another, and until then as it was; to end earlier; not at all. What the
+    // ring or a held bar has elsewhere is the player's turn.  [session]
+    void allow(int64_t from, int64_t until);
+    void end_at(int64_t until);
+    void silence();
+
 private:
+    void gate(int64_t position, float* own, int n);
     bool held(int64_t begin, int64_t end) const;
     void sound(int64_t position, float* own, int n);
 
@@ -37,6 +45,9 @@ private:
     std::atomic<uint32_t> sequence_{0};  // odd while the grid is written
     Grid grid_;
     std::atomic<int64_t> repeat_from_{0}, repeat_until_{INT64_MIN}, repeat_back_{0};
+    std::atomic<bool> gated_{false};
+    std::atomic<int64_t> from_[2] = {INT64_MIN, INT64_MIN}, until_[2] = {INT64_MIN, INT64_MIN};  // the one before, this
+    float gain_ = 1;
 };
 
 }  // namespace segue

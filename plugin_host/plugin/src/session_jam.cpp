@@ -80,6 +80,7 @@ void Session::restart_jam(const Grid& grid, int64_t begin) {
     if (jam_->plan && playing_) link_.ask(address::lane_stop, {lane_, next_bar}, ask_seconds);
     resuming_ = false;  // the bar of a lost engine is held no longer
     make_jam_memory();
+    jam_->memory->silence();
     jam_->grid = grid;
     jam_->first_bar = grid.next_bar(begin);
     jam_->start = grid.bar_start(jam_->first_bar);
@@ -143,6 +144,7 @@ void Session::carry_out(const JamOrder& order, const JamMoment& now) {
     const uint64_t began = monotonic_ns();
     const std::string at = "bar " + std::to_string(jam_->first_bar + order.bar);
     if (order.kind == JamOrder::stop) {
+        jam_->memory->end_at(jam_sample(order.bar, 0));
         link_.ask(address::lane_stop, {lane_, at}, ask_seconds);
         return;
     }
@@ -197,7 +199,9 @@ int64_t Session::answer(const JamOrder& order, const std::string& at) {
     ended_ = resuming_ = sounding_ = false;
     end_beats_ = bars > 0 ? played.values.number(0) + bars * static_cast<double>(jam_->grid.beats_per_bar()) : -1;
     show(p_seed, static_cast<double>(played.values.whole(2)));
-    return jam_bar_of(played.values.number(0));
+    const int64_t bar = jam_bar_of(played.values.number(0));
+    jam_->memory->allow(jam_sample(bar, 0), bars > 0 ? jam_sample(bar + bars, 0) : INT64_MAX);
+    return bar;
 }
 
 // Another melody or style for the music that plays.

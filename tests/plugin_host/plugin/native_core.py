@@ -50,6 +50,16 @@ _SIGNATURES = {
         ctypes.POINTER(_F64),
         ctypes.c_int,
     ),
+    "segue_jam_heard": (
+        ctypes.c_int,
+        _FLOATS,
+        _FLOATS,
+        _FLOATS,
+        ctypes.c_int,
+        _F64,
+        ctypes.c_int,
+        _FLOATS,
+    ),
     "segue_jam_pace": (
         None,
         ctypes.POINTER(_F64),
@@ -183,6 +193,15 @@ def native_pace(library: ctypes.CDLL, seconds: list[float], bpm: float, per_bar:
     out = (ctypes.c_int * 2)()
     library.segue_jam_pace((_F64 * len(seconds))(*seconds), len(seconds), bpm, per_bar, bars, out)
     return out[0], out[1]
+
+
+def native_heard(library: ctypes.CDLL, played: Audio, own: Audio, bpm: float, rate_hz: int) -> Audio:
+    """What an answer listens to, of the player's and Segue's music [n, 2]."""
+    sides = [np.ascontiguousarray(played[:, side], np.float32) for side in range(2)]
+    out, own = np.zeros_like(played), np.ascontiguousarray(own, np.float32)
+    pointers = [each.ctypes.data_as(_FLOATS) for each in (*sides, own, out)]
+    assert library.segue_jam_heard(*pointers[:3], len(played), bpm, rate_hz, pointers[3])
+    return out
 
 
 def tool(name: str) -> str:

@@ -164,6 +164,14 @@ def test_generate_off_ends_it_and_on_begins_anew(host: Driven, engine: Counting)
     assert is_segue(audio[2 * BAR :], 22 * BAR)
 
 
+def test_an_answer_ordered_early_leaves_the_players_turn_silent(host: Driven, engine: Counting) -> None:
+    """On a slow machine the next answer is ordered while Segue still plays: its bar is not held up to there."""
+    audio = host.run(6 * BAR, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=1, output=1)
+    turns = sorted(int(values[0].removeprefix("bar ")) for values in plays(engine))
+    for bar, part in enumerate(bars(audio)):
+        assert is_segue(part[FADE:], bar * BAR + FADE) if bar in turns else not part[FADE:].any(), bar
+
+
 def test_another_program_turns_it(host: Driven, engine: Counting) -> None:
     port = int(host.value("port"))
     assert ask_plugin(port, "set", "jam", TRADE)[:2] == ["ok", "follow_input"]
@@ -182,7 +190,8 @@ def test_a_lost_engine_is_played_with_again(host: Driven, engine: Counting) -> N
     before = len(plays(engine))
     audio = host.run(3 * BAR, at=30 * BAR, playing=True, counted=True)
     assert plays(engine)[before] == ["bar 31", "1"]
-    assert is_segue(audio[BAR : 2 * BAR], 31 * BAR)
+    assert not audio[BAR // 2 : BAR].any()
+    assert is_segue(audio[BAR + FADE : 2 * BAR], 31 * BAR + FADE)
     assert not audio[2 * BAR + FADE :].any()
 
 

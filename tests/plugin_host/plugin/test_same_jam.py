@@ -8,6 +8,7 @@ import re
 from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bridge.time.transport import Grid
@@ -15,11 +16,12 @@ from bridge.time.units import Signature
 from plugin_host.jam import state
 from plugin_host.jam.state import PHASES
 from plugin_host.plugin import build
-from tests.plugin_host.plugin.native_core import NativeJam, native_pace
+from tests.plugin_host.plugin.native_core import NativeJam, native_heard, native_pace
 
 modes = pytest.importorskip("plugin_host.jam.modes")
 pace = pytest.importorskip("plugin_host.jam.pace")
 plans = pytest.importorskip("plugin_host.jam.plan")
+ears = pytest.importorskip("plugin_host.jam.ears")
 MODES = ("accompany", "trade", "continue", "loop")  # as the parameter counts, from 1
 
 
@@ -112,3 +114,12 @@ def test_both_take_as_long(core: ctypes.CDLL, seconds: list[float], bpm: float) 
         else:
             known.listened(each < 0)
     assert native_pace(core, seconds, bpm, 3.5, 2) == (known.lead_beats(grid), known.listen_every_bars(2, grid))
+
+
+@pytest.mark.parametrize("bpm", [50.0, 93.7, 300.0])
+def test_both_give_the_model_the_same_music(core: ctypes.CDLL, bpm: float) -> None:
+    """The end of the player's music is faded, Segue's own is not."""
+    noise = np.random.default_rng(3).uniform(-0.2, 0.2, (2, 24_000, 2)).astype(np.float32)
+    wanted = ears.given(noise[0], 8000, bpm) + noise[1]
+    np.testing.assert_allclose(native_heard(core, *noise, bpm, 8000), wanted, atol=2e-6)
+    assert not np.allclose(wanted[-200:], noise[0, -200:] + noise[1, -200:])
