@@ -125,7 +125,7 @@ struct Hop {
       if (p.noise[n]) phase.put(1, FIRST_NOISE_BIN + n, p.noise_phase[n]);
   }
 
-  // Of these phases, and of these with a pulse at each time, the iteration of those that come nearest to the magnitudes.
+  // Of these phases, and of these with a pulse at each time, one iteration of those nearest to the magnitudes.
   void attack() {
     alignas(64) float best[FRAME + HOP];
     double least = 0.0;
