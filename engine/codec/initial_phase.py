@@ -31,6 +31,7 @@ FIRST_RISING_BIN = 4
 RISE = 0.3  # of a bin's log-magnitude over its last frame's
 SUDDEN = 0.4  # mean rise of all bins' log-magnitudes
 PULSES_AT = np.arange(680, 1600, 80)  # samples from the start of the earlier of two frames
+PULSES_INSIDE = int(np.searchsorted(PULSES_AT, WINDOW_SAMPLES))  # how many are in the earlier frame
 
 Array = NDArray[np.float32]
 Spectra = NDArray[np.complex64]
@@ -100,7 +101,7 @@ def with_pulses(phase: Spectra, earlier: Frame, later: Frame) -> Spectra:
     The earlier frame's change only for pulses inside it.  [generate]
     """
     tried = np.repeat(phase[None], 1 + len(PULSES_AT), axis=0)
-    inside = 1 + int(np.searchsorted(PULSES_AT, WINDOW_SAMPLES))
-    np.copyto(tried[1:inside, 0], PULSE_PHASES[: inside - 1, 0], where=earlier.rising | later.rising)
+    inside = PULSE_PHASES[:PULSES_INSIDE, 0]
+    np.copyto(tried[1 : 1 + PULSES_INSIDE, 0], inside, where=earlier.rising | later.rising)
     np.copyto(tried[1:, 1], PULSE_PHASES[:, 1], where=later.rising)
     return tried

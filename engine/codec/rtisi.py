@@ -8,6 +8,7 @@ After a prompt, the phases continue those of its audio.
     audio of a hop is final once the three later frames that overlap it and one of look-ahead are in
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,9 @@ class PhaseState:
     begun: Array | None = None
     noise_at: int = 0
     skip_samples: int = OVERLAP_SAMPLES
+
+
+Settle = Callable[[PhaseState, Frame | None], Array]
 
 
 def frame_audio(audio: Array) -> Array:
@@ -106,11 +110,10 @@ def _frames(mags: Array, phase: Spectra) -> Array:
     return frames
 
 
-def _commit(state: PhaseState, later: Frame | None) -> Array:
-    """Fix the phase of the pending frame with a look at the later one; returns the hop of audio [320] that is final.
+def settled(state: PhaseState, later: Frame | None) -> Array:
+    """The pending frame as it is added to the output, and the later one as it begins: [1 or 2, 1280].  [generate]
 
-    Each spectrum and each frame is computed once, since calls cost more than their arithmetic: the last frames are
-    both the settled one and the next one's beginning.
+    Each spectrum and each frame is computed once, since calls cost more than their arithmetic.
     """
     earlier, base = state.pending, state.committed
     assert earlier is not None
@@ -120,7 +123,6 @@ def _commit(state: PhaseState, later: Frame | None) -> Array:
     signal[:WINDOW_SAMPLES] += first
     phase, done = _units(signal, len(mags)), 1
     if later is not None:
-        state.noise_at = (state.noise_at + 1) % NOISE_FRAMES
         np.copyto(phase[1, FIRST_NOISE_BIN:], NOISE_PHASES[state.noise_at], where=later.noise)
         if later.sudden:
             phase, done = _best(base, mags, with_pulses(phase, earlier, later)), 2
@@ -131,6 +133,13 @@ def _commit(state: PhaseState, later: Frame | None) -> Array:
         if later is not None:
             signal[HOP_SAMPLES:] += frames[1]
         frames = _frames(mags, _units(signal, len(mags)))
+    return frames
+
+
+def _commit(state: PhaseState, later: Frame | None, settle: Settle) -> Array:
+    """Fix the phase of the pending frame with a look at the later one; returns the hop of audio [320] that is final."""
+    state.noise_at = (state.noise_at + 1) % NOISE_FRAMES
+    frames, base = settle(state, later), state.committed
     state.committed = np.zeros_like(base)
     base[:WINDOW_SAMPLES] += frames[0]
     state.committed[:-HOP_SAMPLES] = base[HOP_SAMPLES:]
@@ -149,21 +158,21 @@ def _best(base: Array, mags: Array, tried: Spectra) -> Spectra:
     return _units(signals[int(error.argmin())], 2)
 
 
-def push(state: PhaseState, mags: Array, last: bool = False) -> Array:
+def push(state: PhaseState, mags: Array, last: bool = False, settle: Settle = settled) -> Array:
     """Push magnitudes [n, 641]; returns the audio that is final now, all the rest with `last`.  [generate]
 
-    Changes `state` in place; any cut of the frames gives the same audio.
+    Changes `state` in place; any cut of the frames gives the same audio. `settle` may be a faster `settled`.
     """
-    hops = []
+    hops, mags = [], np.ascontiguousarray(mags, np.float32)
     if state.pending is None and len(mags):
         state.noise_at = noise_start(mags[0])
     for frame in frames_of(mags, None if state.pending is None else state.pending.mags) if len(mags) else ():
         if state.pending is not None:
-            hops.append(_commit(state, frame))
+            hops.append(_commit(state, frame, settle))
         state.pending = frame
     if last:
         if state.pending is not None:
-            hops.append(_commit(state, None))
+            hops.append(_commit(state, None, settle))
             state.pending = None
         hops.append(state.committed[:OVERLAP_SAMPLES].copy())
     audio = np.concatenate(hops) if hops else np.zeros(0, np.float32)

@@ -70,6 +70,7 @@ class SpectralCodec:
     def __init__(self, net: SpectralNet) -> None:
         self.net = net.eval()
         self.spectra: Spectra = net.spectra  # of TOGETHER frames of a stream; may be replaced
+        self.settle: rtisi.Settle = rtisi.settled  # may be replaced
         self.n_codebooks = net.config.n_codebooks
         self.card = net.config.card
         self.lookahead_frames = TOGETHER + 1 + net.config.lookahead_frames
@@ -118,9 +119,9 @@ class SpectralCodec:
         for some in known[..., :n_whole].split(RUN_FRAMES, dim=-1) if n_whole else ():
             groups = self._latents_of(some).split(TOGETHER, dim=1)
             mags = [self._magnitudes(state, group) for group in groups]  # first, while the weights are in the cache
-            pieces += [_audio_of(state, group, False) for group in mags]
+            pieces += [self._audio_of(state, group, False) for group in mags]
         if last:
-            pieces.append(_audio_of(state, self._last_magnitudes(state), True))
+            pieces.append(self._audio_of(state, self._last_magnitudes(state), True))
         return torch.cat(pieces)[None, None], state
 
     def _magnitudes(self, state: SpectralDecoderState, latents: Tensor) -> NDArray[np.float32]:
@@ -152,7 +153,6 @@ class SpectralCodec:
         """`audio` with silence appended up to a whole frame."""
         return F.pad(audio, (0, -audio.shape[-1] % self.frame_samples))
 
-
-def _audio_of(state: SpectralDecoderState, mags: NDArray[np.float32], last: bool) -> Tensor:
-    """The audio [n] that is final with these magnitudes [m, bins]."""
-    return round_off(torch.from_numpy(rtisi.push(state.phase, mags, last)))
+    def _audio_of(self, state: SpectralDecoderState, mags: NDArray[np.float32], last: bool) -> Tensor:
+        """The audio [n] that is final with these magnitudes [m, bins]."""
+        return round_off(torch.from_numpy(rtisi.push(state.phase, mags, last, self.settle)))

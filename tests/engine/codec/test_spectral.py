@@ -92,7 +92,7 @@ def test_every_frame_is_heard_ahead_of_itself(codec: SpectralCodec, n_frames: in
     seen: list[np.ndarray] = []
     push = rtisi.push
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rtisi, "push", lambda state, mags, last: seen.append(mags) or push(state, mags, last))
+        patch.setattr(rtisi, "push", lambda state, mags, *rest: seen.append(mags) or push(state, mags, *rest))
         audio, _ = codec.decode_step(codes, codec.init_decoder(), last=True)
     ahead = codec.net.config.lookahead_frames
     with torch.no_grad():

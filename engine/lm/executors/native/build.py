@@ -28,7 +28,13 @@ COMMON = (
     "-Wno-maybe-uninitialized",
 )
 WIDE = ("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512vnni", "-mfma")
-SOURCES: dict[str, tuple[str, ...]] = {"processor.cpp": (), "step.cpp": WIDE, "draw.cpp": WIDE, "tile.cpp": WIDE}
+SOURCES: dict[str, tuple[str, ...]] = {
+    "processor.cpp": (),
+    "step.cpp": WIDE,
+    "draw.cpp": WIDE,
+    "tile.cpp": WIDE,
+    "phase.cpp": WIDE,
+}
 
 
 def find_compiler() -> str:

@@ -1,4 +1,4 @@
-"""The native library and its structures, which equal those of model.h and draw.h field by field."""
+"""The native library and its structures, which equal those of model.h, draw.h and phase.cpp field by field."""
 
 from __future__ import annotations
 
@@ -82,6 +82,18 @@ class Draw(Structure):
     )
 
 
+class Phase(Structure):
+    """Two frames of the embedded codec whose phases are wanted; equals the structure in phase.cpp."""
+
+    _fields_ = (
+        *((name, c_int64) for name in ("iterations", "pulses", "pulses_inside")),
+        *((name, c_void_p) for name in ("window", "synthesis", "silence", "pulse", "earlier", "later")),
+        *((name, c_void_p) for name in ("noise", "rising_earlier", "rising_later", "noise_phase")),
+        ("sudden", c_int64),
+        *((name, c_void_p) for name in ("base", "begun", "frames")),
+    )
+
+
 def load() -> ctypes.CDLL:
     """The loaded library.  Raises UnsupportedError: switched off, not built, or not for this CPU.  [generate]"""
     asked = os.environ.get(SWITCH, "")
@@ -117,4 +129,5 @@ def _load(asked: str | None) -> ctypes.CDLL:
     library.segue_step.restype = None
     library.segue_tile.argtypes, library.segue_tile.restype = [c_void_p, *[c_int64] * 6, c_void_p], None
     library.segue_draw.argtypes, library.segue_draw.restype = [POINTER(Draw), c_void_p, c_void_p, c_void_p], None
+    library.segue_phase.argtypes, library.segue_phase.restype = [POINTER(Phase)], None
     return library
