@@ -73,7 +73,16 @@ MidiClockOut = Annotated[str, typer.Option(help="MIDI port for Segue's clock; vi
 TapNote = Annotated[int, typer.Option(min=-1, max=127, help="Number of the note on --midi-in that taps the tempo.")]
 LinkOut = Annotated[bool, typer.Option("--link-out", help="Lead an Ableton Link session; sends to the local network.")]
 SyncBench = Annotated[bool, typer.Option("--sync", help="Measure the beat instead.")]
-SyncMinutes = Annotated[float, typer.Option(min=0.2, max=600, help="With --sync: minutes under load, for holes.")]
+SyncMinutes = Annotated[
+    float, typer.Option(min=0.2, max=600, help="With --sync: minutes under load, for holes; with --jam: of a jam.")
+]
 SyncTempi = Annotated[str, typer.Option(help="With --sync: these tempos in bpm, as 93.7,128.")]
 SyncSeconds = Annotated[float, typer.Option(min=10, max=3600, help="With --sync: seconds of music at each tempo.")]
-SyncOnly = Annotated[str, typer.Option(help="With --sync: of tempi,changes,loop,stall,kill,control,dial,holes these.")]
+SyncOnly = Annotated[
+    str,
+    typer.Option(
+        help="With --sync: of tempi,changes,loop,stall,kill,control,dial,holes these; with --jam: of "
+        "latency,trade,accompany,offline,kill."
+    ),
+]
+JamBenchWish = Annotated[bool, typer.Option("--jam", help="Measure jams instead; needs JACK.")]
