@@ -201,9 +201,12 @@ class JamSession:
         )  # fmt: skip
 
     def close(self) -> None:
-        """End the thread of the orders, and take in what came of the last one.  [main]"""
+        """End the thread of the orders, take in what came of the last one, and end the phase.  [main]"""
         self._desk.close()
         self._desk.take_results(self.plan)
+        last = math.floor(self.time.beats / self.time.per_bar)
+        if self.time.begun and last > self._noted[1]:
+            self.on_phase(*self._noted, last)
 
 
 def count_in_samples(beats: int, grid: Grid) -> tuple[int, ...]:
