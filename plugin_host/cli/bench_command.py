@@ -55,10 +55,7 @@ def bench(
     if not models and (precision or fast or threads or limit_minutes):
         raise typer.BadParameter("--precision, --fast, --threads and --limit-minutes need --models")
     if jam:
-        from plugin_host.bench.jam.command import JamBench, run_jam_bench
-
-        names = tuple(each.strip() for each in only.split(",") if each.strip())
-        run_jam_bench(JamBench(out or Path("segue-jam-bench"), minutes, names), Screen())
+        _bench_jam(out, minutes, only)
         return
     if sync:
         from plugin_host.bench.sync.command import parse_options, run_sync_bench
@@ -76,3 +73,11 @@ def bench(
     from plugin_host.bench.bench import run_bench
 
     run_bench(out or Path("segue-bench.json"), device, quick, Screen())
+
+
+def _bench_jam(out: Path | None, minutes: float, only: str) -> None:
+    from plugin_host.bench.jam.command import JamBench, run_jam_bench
+    from plugin_host.console.screen import Screen
+
+    names = tuple(each.strip() for each in only.split(",") if each.strip())
+    run_jam_bench(JamBench(out or Path("segue-jam-bench"), minutes, names), Screen())

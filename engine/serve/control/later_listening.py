@@ -1,4 +1,4 @@
-"""Regions that stay in use are analysed, on a thread of their own, [listening]: no region waits for an analysis.
+"""Regions that stay in use are analysed, on a thread of their own: no region waits for an analysis.
 
 A jam gives its lane another region every few bars: each replaces the one before, and none of them is analysed.
 """
@@ -47,7 +47,7 @@ class LaterListening:
         self._ending.set()
 
     def turn(self) -> bool:
-        """Analyse one region, if one is due; returns whether it did.  [listening]"""
+        """Analyse one region, if one is due; returns whether it did.  [any: its own thread]"""
         with self._lock:
             due = [key for key, (_, at, _) in self._waiting.items() if at <= self._clock.now_seconds()]
             if not due:

@@ -34,7 +34,7 @@ from plugin_host.run.region_layout import shipped_regions
 SCENES = ("trade", "accompany", "latency", "offline", "kill")
 RATE_HZ, COUNT_IN = 48_000, 4
 START_SECONDS = 150.0  # that an engine may take beside the music
-OFFLINE_MINUTES, KILLS = 5.0, 50
+KILLS = 50
 REGION, BPM, BARS = "pop-114bpm", 114.0, 4
 
 
@@ -136,11 +136,11 @@ class Bench:
         ]
 
     def offline(self) -> list[FigureRow]:
-        """Five minutes twice with one seed.  [main]"""
+        """The same jam twice with one seed.  [main]"""
         file, _ = self._player("offline", BARS)
-        count = int(OFFLINE_MINUTES * 60 * RATE_HZ) // self._grid.bar_start(2 * BARS) + 1
+        count = int(self._options.minutes * 60 * RATE_HZ) // self._grid.bar_start(2 * BARS) + 1
         audio = np.tile(np.concatenate([self.loop, np.zeros_like(self.loop)]), (count, 1))
-        save_wav(file, audio[: int(OFFLINE_MINUTES * 60 * RATE_HZ)], RATE_HZ, as_floats=True)
+        save_wav(file, audio[: int(self._options.minutes * 60 * RATE_HZ)], RATE_HZ, as_floats=True)
         names, took = ("offline-1", "offline-2"), []
         for name in names:
             began = time.monotonic()
