@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from plugin_host.cli.guard import guarded
-from plugin_host.cli.options import Device, SyncBench, SyncMinutes, SyncOnly, SyncSeconds, SyncTempi
+from plugin_host.cli.options import Device, JamBench, SyncBench, SyncMinutes, SyncOnly, SyncSeconds, SyncTempi
 
 Models = Annotated[
     str, typer.Option(help="Measure these models instead: embedded, small, medium, melody, style, large, or all.")
@@ -42,12 +42,13 @@ def bench(
     tempi: SyncTempi = "",
     tempo_seconds: SyncSeconds = 300.0,
     only: SyncOnly = "",
+    jam: JamBench = False,
 ) -> None:
     """Measure this computer: the ring, the model's speed, time to first sound.
 
     --models measures the speed of each model, compared with transformers and with the memory bandwidth; it uses random
     weights for models that are not on this machine. --sync measures whether the music is on the host's beat, at any
-    tempo, through changes, stalls and a dead engine.
+    tempo, through changes, stalls and a dead engine. --jam plays jams through a JACK server, and measures them.
 
     \b
     segue bench                                   # under two minutes
@@ -56,10 +57,13 @@ def bench(
     """
     from plugin_host.console.screen import Screen
 
-    if sync and models:
-        raise typer.BadParameter("--sync and --models measure different things: choose one")
+    if sync + bool(models) + jam > 1:
+        raise typer.BadParameter("--sync, --models and --jam measure different things: choose one")
     if not models and (precision or fast or threads or limit_minutes):
         raise typer.BadParameter("--precision, --fast, --threads and --limit-minutes need --models")
+    if jam:
+        _bench_jam(out, minutes, only)
+        return
     if sync:
         from plugin_host.bench.sync.command import parse_options, run_sync_bench
 
@@ -76,3 +80,11 @@ def bench(
     from plugin_host.bench.bench import run_bench
 
     run_bench(out or Path("segue-bench.json"), device, quick, Screen())
+
+
+def _bench_jam(out: Path | None, minutes: float, only: str) -> None:
+    from plugin_host.bench.jam.command import JamBench, run_jam_bench
+    from plugin_host.console.screen import Screen
+
+    names = tuple(each.strip() for each in only.split(",") if each.strip())
+    run_jam_bench(JamBench(out or Path("segue-jam-bench"), minutes, names), Screen())

@@ -109,7 +109,7 @@ def jam(
 
 def _run(midi: tuple[str, str], out: Path, offline: bool, **values: Any) -> None:
     from plugin_host.jam.options import JamOptions
-    from plugin_host.jam.run import free_folder, run_jam
+    from plugin_host.jam.run import run_jam
     from plugin_host.sync.sync import SyncRequest
 
     synced = SyncRequest(*midi)
@@ -117,7 +117,7 @@ def _run(midi: tuple[str, str], out: Path, offline: bool, **values: Any) -> None
         raise typer.BadParameter("--offline is not in real time: no --sync with it")
     if offline and not isinstance(values["source"], Path):
         raise typer.BadParameter("--offline needs a sound file as the player: --in FILE")
-    run_jam(JamOptions(sync=synced, out=free_folder(out), offline=offline, **values))
+    run_jam(JamOptions(sync=synced, out=out, offline=offline, **values))
 
 
 def _source(text: str) -> str | int | Path | None:

@@ -84,13 +84,19 @@ TapNote = Annotated[int, typer.Option(min=-1, max=127, help="Number of the note 
 LinkOut = Annotated[bool, typer.Option("--link-out", help="Lead an Ableton Link session; sends to the local network.")]
 SyncBench = Annotated[bool, typer.Option("--sync", help="Measure the distance from the beat instead.")]
 SyncMinutes = Annotated[
-    float, typer.Option(min=0.2, max=600, help="With --sync: minutes under load, in the scene holes.")
+    float,
+    typer.Option(min=0.2, max=600, help="With --sync: minutes under load; with --jam: of a jam."),
 ]
 SyncTempi = Annotated[str, typer.Option(help="With --sync: tempos in bpm, like 93.7,128.")]
 SyncSeconds = Annotated[float, typer.Option(min=10, max=3600, help="With --sync: seconds of music at each tempo.")]
 SyncOnly = Annotated[
-    str, typer.Option(help="With --sync: only these of tempi,loops,changes,loop,stall,kill,control,dial,holes.")
+    str,
+    typer.Option(
+        help="With --sync: only these of tempi,loops,changes,loop,stall,kill,control,dial,holes; with --jam: of "
+        "latency,trade,accompany,offline,kill."
+    ),
 ]
+JamBench = Annotated[bool, typer.Option("--jam", help="Measure jams instead; needs JACK.")]
 
 
 def values_of(pairs: list[str] | None) -> dict[str, float]:

@@ -178,6 +178,7 @@ class JackDrive:
         self._captured: Audio = np.zeros((LARGEST_BLOCK, channels), np.float32)
         self._ports: tuple[list[Any], list[Any]] = ([], [])
         self._say = say
+        self._connected = False  # nothing is rendered before: the count-in would not be heard
         self._client: LastingClient | None = None
 
     @property
@@ -217,6 +218,7 @@ class JackDrive:
             client.connect(there[min(number, len(there) - 1)], port)
         for port, to in zip(outputs, client.get_ports(f"^{self._sink}:", is_audio=True, is_input=True), strict=False):
             client.connect(port, to)
+        self._connected = True
 
     def _late(self, delayed_usecs: float) -> None:
         self.flagged += 1
@@ -227,11 +229,11 @@ class JackDrive:
         try:
             for channel, port in enumerate(self._ports[0]):
                 captured[:, channel] = port.get_array()
-            if self.fault is None:
+            if self.fault is None and self._connected:
                 self._deck.render(captured, out)
         except BaseException as fault:
             self.fault = fault
-        if self.fault is not None:
+        if self.fault is not None or not self._connected:
             out[:] = 0
         for channel, port in enumerate(self._ports[1]):
             port.get_array()[:] = out[:, channel]

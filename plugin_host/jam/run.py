@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
+from dataclasses import replace
 
 from plugin_host.console.screen import Screen
 from plugin_host.jam.errors import JamError
@@ -13,7 +13,8 @@ from plugin_host.jam.hands.switches import parse_switches
 from plugin_host.jam.jam import Jam
 from plugin_host.jam.options import JamOptions
 from plugin_host.jam.osc import JamPort
-from plugin_host.jam.recording.recorder import JOURNAL, Recorded
+from plugin_host.jam.recording.recorder import Recorded
+from plugin_host.jam.recording.repair import free_folder
 from plugin_host.jam.screen.jam_screen import JamScreen
 from plugin_host.jam.session import JamSession
 from plugin_host.jam.state import JamState, Press, PressReply
@@ -35,12 +36,16 @@ class Lines(Screen):
 
 
 def run_jam(options: JamOptions) -> Recorded:
-    """Play a jam, and say what was recorded; raises a SegueError.  [main]"""
+    """Play a jam into a folder without a recording, and say what was recorded; raises a SegueError.  [main]"""
     try:
         switches = parse_switches(options.switches)
     except ValueError as fault:
         raise JamError(f"--switches: {fault}") from None
     lines = Lines()
+    folder, repaired = free_folder(options.out)
+    for line in repaired:
+        lines.say(line)
+    options = replace(options, out=folder)
     jam = Jam(options, lines)
 
     def press(press: Press) -> None:
@@ -82,12 +87,3 @@ def _tell(lines: Lines, jam: Jam, recorded: Recorded) -> None:
         lines.say(f"{recorded.lost_samples} samples are silent in the recording: the disk was too slow")
     if recorded.clipped_samples:
         lines.say(f"{recorded.clipped_samples} samples of mix.wav are clipped at full scale")
-
-
-def free_folder(folder: Path) -> Path:
-    """The folder, or `folder-2`, `folder-3`, ... if it holds a recording.  [main]"""
-    number, found = 1, folder
-    while (found / JOURNAL).exists():
-        number += 1
-        found = folder.with_name(f"{folder.name}-{number}")
-    return found

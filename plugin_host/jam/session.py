@@ -66,6 +66,7 @@ class JamSession:
         self._playing = False
         self._levels = [SILENT_DB, SILENT_DB]
         self._every_bars = 0
+        self._noted: tuple[Phase, int] = (self.plan.phase, self.plan.since_bar)
         self._leak_text = parts.ears.leak_text  # of files there is nothing to say
         self._presses: queue.SimpleQueue[tuple[Press, Callable[[PressReply], None]]] = queue.SimpleQueue()
 
@@ -81,10 +82,13 @@ class JamSession:
         for block in self.parts.deck.tape.take():
             self._hear(block)
         self._desk.take_results(self.plan)
+        if self.time.begun:
+            self._note_phase(self.time.beats)
         self._take_presses()
         while (now := self._next_moment()) is not None:
             self._tick(now)
             self._desk.take_results(self.plan)
+            self._note_phase(now.beats)
         self._desk.grow()
 
     def _hear(self, block: TapedBlock) -> None:
@@ -125,14 +129,21 @@ class JamSession:
         return Moment(beats, self.time.grid, self.parts.pace.lead_beats(self.time.grid), self._playing)
 
     def _tick(self, now: Moment) -> None:
-        before = (self.plan.phase, self.plan.since_bar)
         orders = self.plan.tick(now)
-        if (self.plan.phase, self.plan.since_bar) != before:
-            self.notes.note("phase", now.beats, was=before[0], phase=self.plan.phase, bar=self.plan.since_bar)
-            self.on_phase(*before, self.plan.since_bar)
+        self._note_phase(now.beats)
         self._tell_pace(now)
         for order in orders:
             self._desk.carry_out(order, now)
+
+    def _note_phase(self, beats: Fraction) -> None:
+        """Note a phase that has begun; one that begins later after all was noted too early, and is taken back."""
+        phase, bar = self.plan.phase, self.plan.since_bar
+        if (phase, bar) == self._noted:
+            return
+        (was, since), self._noted = self._noted, (phase, bar)
+        self.notes.note("phase", beats, was=was, phase=phase, bar=bar)
+        if bar >= since:
+            self.on_phase(was, since, bar)
 
     def _tell_pace(self, now: Moment) -> None:
         """Say when the interval between listenings changes, and what leaks."""
@@ -190,9 +201,12 @@ class JamSession:
         )  # fmt: skip
 
     def close(self) -> None:
-        """End the thread of the orders, and take in what came of the last one.  [main]"""
+        """End the thread of the orders, take in what came of the last one, and end the phase.  [main]"""
         self._desk.close()
         self._desk.take_results(self.plan)
+        last = math.floor(self.time.beats / self.time.per_bar)
+        if self.time.begun and last > self._noted[1]:
+            self.on_phase(*self._noted, last)
 
 
 def count_in_samples(beats: int, grid: Grid) -> tuple[int, ...]:

@@ -78,6 +78,15 @@ def test_a_segment_too_small_for_a_header_is_refused() -> None:
         small.close()
 
 
+def test_what_is_put_is_read() -> None:
+    put = capture.put_capture(4321, capture.Captured(AUDIO, 44_100, 96.5, 12.0))
+    found = capture.read_capture(put.name)
+    put.close()
+    put.unlink()
+    np.testing.assert_array_equal(found.audio, AUDIO)
+    assert (found.rate_hz, found.bpm, found.start_beats) == (44_100, 96.5, 12.0)
+
+
 def test_header_and_page_are_as_the_table_says() -> None:
     assert (ROOT / "bridge/region/segue_capture.h").read_text() == capture.c_header(), (
         "python -m bridge.region.capture c"

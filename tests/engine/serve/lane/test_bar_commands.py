@@ -453,3 +453,11 @@ def test_a_held_bar_obeys_a_mute_now_and_a_level(host):
     hold(host, processor, 3 * beat)
     assert hold(host, processor, 4 * beat) == pytest.approx(loud, abs=1e-6)
     assert processor.state == BlockState.HOLDING
+
+
+@pytest.mark.parametrize(("waits", "due"), [(False, (10.5, 1)), (True, (7.0, 0))])
+def test_for_a_host_that_waits_no_command_comes_too_late(host, waits, due):
+    host.lane.waits = waits
+    playing(host)
+    host.listen(ODD.bar_start(2) - RATE // 50)
+    assert give(host, "bar 2", prompt("else")) == due
