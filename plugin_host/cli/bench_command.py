@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from plugin_host.cli.guard import guarded
 from plugin_host.cli.options import Device, JamBench, SyncBench, SyncMinutes, SyncOnly, SyncSeconds, SyncTempi
+
+if TYPE_CHECKING:
+    from plugin_host.bench.models import Table
 
 Models = Annotated[
     str, typer.Option(help="Measure these models instead: embedded, small, medium, melody, style, large, or all.")
@@ -54,6 +57,7 @@ def bench(
     segue bench                                   # under two minutes
     segue bench --models small --fast             # one model's speed
     segue bench --sync --quick                    # the beat, about two minutes
+    segue bench --jam --minutes 10                # jams; needs JACK
     """
     from plugin_host.console.screen import Screen
 
@@ -71,20 +75,27 @@ def bench(
         run_sync_bench(options, Screen())
         return
     if models:
-        from plugin_host.bench.models import Table, run_table
+        from plugin_host.bench.models import Table
 
-        screen, path = Screen(), out or Path("segue-bench-models.json")
-        run_table(Table(models, precision, device, fast, threads, limit_minutes), path, screen)
-        screen.say(f"written to {path}, {path.with_suffix('.txt').name} and {path.with_suffix('.png').name}")
+        _bench_models(Table(models, precision, device, fast, threads, limit_minutes), out)
         return
     from plugin_host.bench.bench import run_bench
 
     run_bench(out or Path("segue-bench.json"), device, quick, Screen())
 
 
+def _bench_models(table: Table, out: Path | None) -> None:
+    from plugin_host.bench.models import run_table
+    from plugin_host.console.screen import Screen
+
+    screen, path = Screen(), out or Path("segue-bench-models.json")
+    run_table(table, path, screen)
+    screen.say(f"written to {path}, {path.with_suffix('.txt').name} and {path.with_suffix('.png').name}")
+
+
 def _bench_jam(out: Path | None, minutes: float, only: str) -> None:
-    from plugin_host.bench.jam.command import JamBench, run_jam_bench
+    from plugin_host.bench.jam.command import JamBenchOptions, run_jam_bench
     from plugin_host.console.screen import Screen
 
     names = tuple(each.strip() for each in only.split(",") if each.strip())
-    run_jam_bench(JamBench(out or Path("segue-jam-bench"), minutes, names), Screen())
+    run_jam_bench(JamBenchOptions(out or Path("segue-jam-bench"), minutes, names), Screen())

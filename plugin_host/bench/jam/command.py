@@ -39,7 +39,7 @@ REGION, BPM, BARS = "pop-114bpm", 114.0, 4
 
 
 @dataclass(frozen=True)
-class JamBench:
+class JamBenchOptions:
     """Options: minutes of the jams in real time, and which scenes."""
 
     out: Path = Path("segue-jam-bench")
@@ -57,7 +57,7 @@ class WrongScene(SegueError):
 class Bench:
     """The scenes, in one folder."""
 
-    def __init__(self, options: JamBench, screen: Screen) -> None:
+    def __init__(self, options: JamBenchOptions, screen: Screen) -> None:
         self._options, self._screen = options, screen
         self._out = ready_folder(options.out)
         self._grid = Grid(RATE_HZ, BPM)
@@ -223,7 +223,7 @@ def _bars(mode: str) -> tuple[str, ...]:
     return ("--bars", str(BARS)) if mode == "trade" else ()
 
 
-def run_jam_bench(options: JamBench, screen: Screen) -> None:
+def run_jam_bench(options: JamBenchOptions, screen: Screen) -> None:
     """Play, measure, print, write.  [main]"""
     strange = sorted(set(options.only) - set(SCENES))
     if strange:
