@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import soundfile
 from engine_rig import Engine, wait_for
-from plugin_host.client.engine_wish import EngineWish
 
 from bridge.control.jam_rows import JAM_ERROR, JAM_OK, JAM_PRESS, JAM_ROOT, JAM_STATE
 from bridge.control.packet import encode, parse
 from plugin_host.client.engine_process import free_port
+from plugin_host.client.engine_request import EngineRequest
 from plugin_host.jam.options import JamOptions
 from plugin_host.jam.recording.journal import read_journal
 from plugin_host.jam.run import run_jam
@@ -37,7 +37,7 @@ def player(tmp_path: Path) -> Path:
 
 def wish(player: Path, out: Path, engine: Engine, **values: Any) -> JamOptions:
     usual = {"bars": 1, "bpm": 240.0, "seed": 5, "offline": True, "generation_seconds": 0.1}
-    return JamOptions(source=player, out=out, engine=EngineWish(engine.port), **{**usual, **values})
+    return JamOptions(source=player, out=out, engine=EngineRequest(engine.port), **{**usual, **values})
 
 
 def lines(folder: Path, kind: str) -> list[dict[str, Any]]:

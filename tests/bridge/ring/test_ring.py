@@ -609,7 +609,7 @@ def test_a_block_is_taken_by_the_plan_that_was_looked_at(pair: Pair) -> None:
     writer, reader = pair
     writer.set_plan(PlaybackPlan(1, True, 0, 0))
     writer.write(0, ramp(0, 48), 1)
-    assert reader.look().generation == 1
+    assert reader.look().plan_revision == 1
     writer.set_plan(PlaybackPlan(2, True, 0, 0))
     out = np.zeros((16, 2), np.float32)
     assert reader.take(0, out) == (0, 16)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from tests.plugin_host.plugin.counting_engine import value_at
-from tests.plugin_host.plugin.plugin_rig import Counting, Driven, ask_plugin
+from tests.plugin_host.plugin.plugin_rig import CountingProcess, DrivenHost, ask_plugin
 
 BAR = 96_000  # samples, at 120 in 4/4
 BEAT = BAR // 4
@@ -25,15 +25,15 @@ LEAD = 4  # beats, of a machine whose time is not known yet
 
 
 @pytest.fixture
-def engine(bundles: Path) -> Iterator[Counting]:
-    made = Counting()
+def engine(bundles: Path) -> Iterator[CountingProcess]:
+    made = CountingProcess()
     yield made
     made.kill()
 
 
 @pytest.fixture
-def host(bundles: Path, engine: Counting) -> Iterator[Driven]:
-    made = Driven(bundles, engine.port)
+def host(bundles: Path, engine: CountingProcess) -> Iterator[DrivenHost]:
+    made = DrivenHost(bundles, engine.port)
     made.do("open")
     made.run(at=0)
     made.until(lambda: made.value("engine") == CONNECTED)
@@ -42,11 +42,11 @@ def host(bundles: Path, engine: Counting) -> Iterator[Driven]:
     made.end()
 
 
-def captured(engine: Counting) -> list[dict]:
+def captured(engine: CountingProcess) -> list[dict]:
     return [line for line in engine.lines if "captured" in line]
 
 
-def plays(engine: Counting) -> list[list[str]]:
+def plays(engine: CountingProcess) -> list[list[str]]:
     return [values[1:] for values in engine.messages("lane/play")]
 
 
@@ -63,7 +63,7 @@ def heard(position: int) -> float:
     return float(np.float32(-(position % (1 << 20) + 1) / (1 << 20) / 2))
 
 
-def test_trade(host: Driven, engine: Counting) -> None:
+def test_trade(host: DrivenHost, engine: CountingProcess) -> None:
     """Bars of the player's, then of Segue's, on the bar line to the sample; each goes on from what both played."""
     audio = host.run(16 * BAR, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=2, output=1)
     for bar, part in enumerate(bars(audio)):
@@ -79,7 +79,7 @@ def test_trade(host: Driven, engine: Counting) -> None:
     assert engine.messages("region/capture")[0][3] == "bar 2"
 
 
-def test_a_jam_begins_on_the_bar_line_wherever_the_host_stands(host: Driven, engine: Counting) -> None:
+def test_a_jam_begins_on_the_bar_line_wherever_the_host_stands(host: DrivenHost, engine: CountingProcess) -> None:
     start = 12 * BAR + 30_001
     audio = host.run(5 * BAR, at=start, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=2,
                      output=1)  # fmt: skip
@@ -92,7 +92,7 @@ def test_a_jam_begins_on_the_bar_line_wherever_the_host_stands(host: Driven, eng
 
 
 @pytest.mark.parametrize(("mode", "role"), [(MELODY, "melody"), (STYLE, "style")])
-def test_accompany(host: Driven, engine: Counting, mode: int, role: str) -> None:
+def test_accompany(host: DrivenHost, engine: CountingProcess, mode: int, role: str) -> None:
     """It begins after the first bars, and listens again; its own music goes on."""
     audio = host.run(8 * BAR, playing=True, counted=True, generate=1, follow_input=ACCOMPANY, mode=mode,
                      capture_bars=2, output=1)  # fmt: skip
@@ -106,7 +106,7 @@ def test_accompany(host: Driven, engine: Counting, mode: int, role: str) -> None
     assert all(line["samples"] == 4 * BAR for line in given[2:])
 
 
-def test_continue(host: Driven, engine: Counting) -> None:
+def test_continue(host: DrivenHost, engine: CountingProcess) -> None:
     """Segue takes over when the player stops for a beat, and hands back when she plays again."""
     first = host.run(2 * BAR, playing=True, counted=True, generate=1, follow_input=CONTINUE, output=1)
     silent = host.run(4 * BAR, playing=True)
@@ -123,7 +123,7 @@ def test_continue(host: Driven, engine: Counting) -> None:
     assert captured(engine)[0]["start"] == 0.0
 
 
-def test_loop(host: Driven, engine: Counting) -> None:
+def test_loop(host: DrivenHost, engine: CountingProcess) -> None:
     """The loop comes once as it was; then Segue varies it, pass after pass, from the same music."""
     audio = host.run(8 * BAR, playing=True, counted=True, generate=1, follow_input=LOOP, capture_bars=2, output=1)
     assert not audio[: 2 * BAR].any()
@@ -138,7 +138,7 @@ def test_loop(host: Driven, engine: Counting) -> None:
         assert line["captured"] == [pytest.approx(heard(n), abs=1e-7) for n in range(8)]
 
 
-def test_what_it_shows(host: Driven) -> None:
+def test_what_it_shows(host: DrivenHost) -> None:
     shown = lambda: (host.value("jam_now"), round(host.value("jam_change"), 2))  # noqa: E731
     host.run(generate=1, follow_input=TRADE, capture_bars=2, output=1)
     host.until(lambda: shown() == (COUNT_IN, 0))
@@ -153,7 +153,7 @@ def test_what_it_shows(host: Driven) -> None:
     host.until(lambda: shown() == (OFF, 0))
 
 
-def test_generate_off_ends_it_and_on_begins_anew(host: Driven, engine: Counting) -> None:
+def test_generate_off_ends_it_and_on_begins_anew(host: DrivenHost, engine: CountingProcess) -> None:
     host.run(3 * BAR, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=2, output=1)
     host.run(512, playing=True, generate=0)
     host.until(lambda: engine.messages("region/clear"))
@@ -164,7 +164,7 @@ def test_generate_off_ends_it_and_on_begins_anew(host: Driven, engine: Counting)
     assert is_segue(audio[2 * BAR :], 22 * BAR)
 
 
-def test_an_answer_ordered_early_leaves_the_players_turn_silent(host: Driven, engine: Counting) -> None:
+def test_an_answer_ordered_early_leaves_the_players_turn_silent(host: DrivenHost, engine: CountingProcess) -> None:
     """On a slow machine the next answer is ordered while Segue still plays: its bar is not held up to there."""
     audio = host.run(6 * BAR, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=1, output=1)
     turns = sorted(int(values[0].removeprefix("bar ")) for values in plays(engine))
@@ -172,13 +172,13 @@ def test_an_answer_ordered_early_leaves_the_players_turn_silent(host: Driven, en
         assert is_segue(part[FADE:], bar * BAR + FADE) if bar in turns else not part[FADE:].any(), bar
 
 
-def test_another_program_turns_it(host: Driven, engine: Counting) -> None:
+def test_another_program_turns_it(host: DrivenHost, engine: CountingProcess) -> None:
     port = int(host.value("port"))
     assert ask_plugin(port, "set", "jam", TRADE)[:2] == ["ok", "follow_input"]
     assert host.value("follow_input") == TRADE
 
 
-def test_a_lost_engine_is_played_with_again(host: Driven, engine: Counting) -> None:
+def test_a_lost_engine_is_played_with_again(host: DrivenHost, engine: CountingProcess) -> None:
     """The new engine's first answer lies on a bar line too, and no bar of the old one is held in the player's turn."""
     host.run(2 * BAR, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=1, output=1)
     engine.kill()
@@ -195,7 +195,7 @@ def test_a_lost_engine_is_played_with_again(host: Driven, engine: Counting) -> N
     assert not audio[2 * BAR + FADE :].any()
 
 
-def test_a_jump_begins_with_the_next_bar(host: Driven, engine: Counting) -> None:
+def test_a_jump_begins_with_the_next_bar(host: DrivenHost, engine: CountingProcess) -> None:
     host.run(BAR + BEAT, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=1, output=1)
     before = len(plays(engine))
     audio = host.run(2 * BAR, at=40 * BAR, playing=True, counted=True)
@@ -203,7 +203,7 @@ def test_a_jump_begins_with_the_next_bar(host: Driven, engine: Counting) -> None
     assert is_segue(audio[BAR:], 41 * BAR)
 
 
-def test_silence_is_no_music_to_go_on_from(host: Driven, engine: Counting) -> None:
+def test_silence_is_no_music_to_go_on_from(host: DrivenHost, engine: CountingProcess) -> None:
     """The engine refuses a silent region: Segue plays all the same, and nothing is shown as a fault."""
     engine.refuse("region/capture", "region_silent", "it is silent")
     host.until(lambda: engine.process.poll() is None)
