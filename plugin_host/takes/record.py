@@ -48,13 +48,17 @@ class Recorder:
     batch: int = 0
     count: int = 0
 
-    def add(self, made: Sequence[tuple[Path, Recipe]]) -> list[Node]:
-        """Add takes, all or none; none after a fault.  [main]"""
+    def add(self, made: Sequence[tuple[Path, Recipe]], lane: str = "", variation: int = 0) -> list[Node]:
+        """Add takes, all or none; none after a fault. The order's A, B, C, ... go on, or begin with `variation`.
+
+        Stems of one variation are added with it and each with its lane.  [main]
+        """
+        first = variation or self.count + 1
         try:
             with History(self.session, create=True) as history:
                 nodes = [
-                    replace(node_of(history.folder, recipe, path, self.count + number), batch=self.batch)
-                    for number, (path, recipe) in enumerate(made, 1)
+                    replace(node_of(history.folder, recipe, path, number, lane), batch=self.batch)
+                    for number, (path, recipe) in enumerate(made, first)
                 ]
                 added = history.add(nodes, self.parent)
                 if not self.count:
