@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bridge.errors import SegueError
+from plugin_host.history.database import NAME as DATABASE
 from plugin_host.history.errors import HistoryError
 from plugin_host.history.files import name_inside, read_reference, store_reference
 from plugin_host.history.head import go
@@ -82,3 +83,14 @@ def recipe_of(history: History, node: Node) -> Recipe:
 def _whole(history: History, regions: Iterable[UsedRegion]) -> Iterable[UsedRegion]:
     for region in regions:
         yield replace(region, path="", flac=read_reference(history.folder, region.sha256))
+
+
+def is_recorded(session: Path | None, path: Path) -> bool:
+    """Whether a file is a take of a session's history.  [main]"""
+    if session is None or not (session / DATABASE).exists():
+        return False
+    try:
+        with History(session) as history:
+            return bool(history.nodes("file = ?", (name_inside(history.folder, path),)))
+    except SegueError:
+        return False

@@ -191,6 +191,8 @@ def test_a_panel_moves_the_head_and_marks_takes(session: Path, tmp_path: Path) -
         assert panel.ask(rows.TAKES_SWITCH, "b", 0)[:2] == ("ok", 2)
         assert panel.ask(rows.TAKES_EXPORT, str(tmp_path / "out.wav"), 0) == ("ok", 4)
         assert panel.ask(rows.TAKES_EXTEND, 8, 4, -1, "") == ("ok",)
+        assert panel.ask(rows.TAKES_GO, 0, 0)[:2] == ("ok", 0)
+        assert "make a take first" in str(panel.ask(rows.TAKES_EXTEND, 8, 4, -1, "")[2])
         assert panel.ask(rows.TAKES_DISCARD, 3, 1)[:2] == ("error", "bad_history")
         assert panel.ask(rows.TAKES_NODE, 99)[:2] == ("error", "no_such_take")
         assert panel.ask(rows.TAKES_EXPORT, "out.wav", 0)[0] == "error"
