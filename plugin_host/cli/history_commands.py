@@ -303,6 +303,7 @@ def check(session: Session = HERE) -> None:
 @guarded
 def add(
     files: Annotated[list[Path], typer.Argument(help="Takes that Segue made, in the session's folder.")],
+    lane: Annotated[str, typer.Option(help="Their lane, like drums.")] = "",
     session: Session = HERE,
 ) -> None:
     """Add takes that are in the folder already: made before there was a history, or copied there."""
@@ -313,7 +314,7 @@ def add(
 
     with History(session, create=True) as history:
         for file in files:
-            for node in history.add([node_of(history.folder, read_recipe(file), file.absolute())]):
+            for node in history.add([node_of(history.folder, read_recipe(file), file.absolute(), lane=lane)]):
                 print_line(line_of(node))
 
 

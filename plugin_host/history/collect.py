@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from plugin_host.history.database import faults, transaction
@@ -59,12 +60,7 @@ def find(history: History, rule: Rule, now_seconds: float | None = None) -> Remo
             needed |= {node.source} | ancestors(history, node.number)
     gone = tuple(node for node in nodes.values() if node.number not in needed)
     stays = [node for node in nodes.values() if node.number in needed]
-    used = {node.file for node in stays}
-    names = {node.file for node in gone} - used
-    if not rule.files_only:
-        used_references = {each.sha256 for node in stays for each in node.references}
-        names |= {f"{REFERENCES}/{each.sha256}.flac" for node in gone for each in node.references
-                  if each.sha256 not in used_references}  # fmt: skip
+    names = ({node.file for node in gone} if rule.files_only else _used(gone) | _left_behind(history)) - _used(stays)
     files = tuple(sorted(name for name in names if name and is_there(history.folder, name)))
     return Removal(gone, files, sum(inside(history.folder, name).stat().st_size for name in files))
 
@@ -82,10 +78,25 @@ def collect(history: History, rule: Rule, now_seconds: float | None = None) -> R
                 run("DELETE FROM node WHERE number = ?", (node.number,))
         if not rule.files_only:
             _forget_moves(history)
-    for name in found.files:
-        with contextlib.suppress(OSError):  # it stays behind, named by no row
-            inside(history.folder, name).unlink()
+    with faults(history.path), transaction(history.connection):
+        used = _used(history.nodes())  # another process may have added takes with the same references
+        for name in set(found.files) - used:
+            with contextlib.suppress(OSError):  # it stays behind, named by no row
+                inside(history.folder, name).unlink()
     return found
+
+
+def _used(nodes: Iterable[Node]) -> set[str]:
+    """The files that nodes name."""
+    return {name for node in nodes
+            for name in (node.file, *(f"{REFERENCES}/{each.sha256}.flac" for each in node.references))}  # fmt: skip
+
+
+def _left_behind(history: History) -> set[str]:
+    """References of an earlier garbage collection that was ended: old files that no node names."""
+    old = time.time() - DAY_SECONDS
+    found = (history.folder / REFERENCES).glob("*.flac")
+    return {f"{REFERENCES}/{path.name}" for path in found if path.lstat().st_mtime < old} - _used(history.nodes())
 
 
 def _forget_moves(history: History) -> None:

@@ -18,6 +18,7 @@ from plugin_host.history.errors import HistoryError, HistoryNotWritten
 NAME = "takes.db"
 APPLICATION = 0x53454755  # "SEGU"
 VERSION = 1
+_PRAGMAS = ("trusted_schema=OFF", "cell_size_check=ON", "foreign_keys=ON")
 WAIT_SECONDS = 10.0  # for another process that writes
 _SCHEMA = (
     """CREATE TABLE node (number INTEGER PRIMARY KEY AUTOINCREMENT, parent INTEGER REFERENCES node(number),
@@ -39,23 +40,50 @@ _SCHEMA = (
 def connect(folder: Path, create: bool) -> sqlite3.Connection:
     """Open the database of a session; with `create` a new one if there is none. HistoryError, HistoryNotWritten.
 
+    In a folder that cannot be written to, as on a carried disk, it is opened for reading.
     [any], the connection stays on its thread.
     """
     path = folder / NAME
     _check_plain(path, create)
+    if path.exists() and not os.access(folder, os.W_OK):
+        return _for_reading(path)
     with faults(path):
         connection = sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)
-        try:
-            for pragma in ("trusted_schema=OFF", "cell_size_check=ON", "foreign_keys=ON", "journal_mode=WAL",
-                           "synchronous=FULL", "fullfsync=ON"):  # fmt: skip
-                connection.execute(f"PRAGMA {pragma}")
-            connection.row_factory = sqlite3.Row
-            _ready(connection, path)
+        with _closed_on_fault(connection):
+            _prepare(connection, (*_PRAGMAS, "journal_mode=WAL", "synchronous=FULL", "fullfsync=ON"))
+            if not _schema(connection):
+                _create(connection)
+            _check_tables(connection, path)
             whole_file.flush_folder(folder)
-        except BaseException:
-            connection.close()
-            raise
     return connection
+
+
+def _for_reading(path: Path) -> sqlite3.Connection:
+    """The database of a folder without write permission, as it is now."""
+    log = path.with_name(f"{NAME}-wal")
+    with faults(path):
+        if log.exists() and log.stat().st_size:
+            raise HistoryError(f"{path} was not closed and cannot be written: copy the session to where it can be")
+        connection = sqlite3.connect(f"{path.as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
+        with _closed_on_fault(connection):
+            _prepare(connection, _PRAGMAS)
+            _check_tables(connection, path)
+    return connection
+
+
+@contextmanager
+def _closed_on_fault(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _prepare(connection: sqlite3.Connection, pragmas: tuple[str, ...]) -> None:
+    connection.row_factory = sqlite3.Row
+    for pragma in pragmas:
+        connection.execute(f"PRAGMA {pragma}")
 
 
 def _check_plain(path: Path, create: bool) -> None:
@@ -71,17 +99,21 @@ def _check_plain(path: Path, create: bool) -> None:
         raise HistoryError(f"{path} is not a plain file")
 
 
-def _ready(connection: sqlite3.Connection, path: Path) -> None:
-    """Create the tables in an empty file; check those of another."""
+def _create(connection: sqlite3.Connection) -> None:
+    """Create the tables, unless another process just did."""
     with transaction(connection):
-        if _schema(connection) == []:
-            for statement in _SCHEMA:
-                connection.execute(statement)
-            connection.execute(f"PRAGMA application_id={APPLICATION}")
-            connection.execute(f"PRAGMA user_version={VERSION}")
-            connection.execute("INSERT INTO head VALUES (0, 0)")
-        application = connection.execute("PRAGMA application_id").fetchone()[0]
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if _schema(connection):
+            return
+        for statement in _SCHEMA:
+            connection.execute(statement)
+        connection.execute(f"PRAGMA application_id={APPLICATION}")
+        connection.execute(f"PRAGMA user_version={VERSION}")
+        connection.execute("INSERT INTO head VALUES (0, 0)")
+
+
+def _check_tables(connection: sqlite3.Connection, path: Path) -> None:
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
     if application != APPLICATION:
         raise HistoryError(f"{path} is no history of Segue's")
     if version != VERSION:

@@ -12,7 +12,7 @@ from typing import Any
 
 from plugin_host.history.database import NAME, connect, faults, transaction
 from plugin_host.history.errors import HistoryError, NoSuchNode
-from plugin_host.history.files import checksum, inside, is_there
+from plugin_host.history.files import checksum, inside, is_there, reference_name
 from plugin_host.history.node import RATING_MAX, Node, Reference
 
 RECIPE_BYTES_MAX = 2**20
@@ -84,6 +84,7 @@ class History:
         with faults(self.path):
             ready = [self._checked(node, before) for node in nodes]
         with faults(self.path), transaction(self.connection):
+            self._check_files(ready)  # now that no other process collects garbage
             batch = self.connection.execute("SELECT COALESCE(MAX(batch), 0) + 1 FROM node").fetchone()[0]
             return [self._insert(replace(node, batch=node.batch or batch)) for node in ready]
 
@@ -129,11 +130,17 @@ class History:
                 f"a take after number {before.number} begins on bar {before.start_bar + 2} to {before.end_bar + 1}, "
                 f"got bar {node.start_bar + 1}"
             )
-        if node.file and not self.has_file(node):
-            raise HistoryError(f"{node.file} is not in {self.folder}")
+        self._check_files([node])
         if node.file and not node.file_sha256:
             node = replace(node, file_sha256=checksum(inside(self.folder, node.file)))
         return replace(node, parent=before.number if before else 0, made_at=node.made_at or time.time())
+
+    def _check_files(self, nodes: Iterable[Node]) -> None:
+        for node in nodes:
+            names = [node.file] if node.file else []
+            for name in (*names, *(reference_name(each.sha256) for each in node.references)):
+                if not is_there(self.folder, name):
+                    raise HistoryError(f"{name} is not in {self.folder}")
 
     def _insert(self, node: Node) -> Node:
         cursor = self.connection.execute(_INSERT, [_WRITE.get(name, _same)(getattr(node, name)) for name in _STORED])

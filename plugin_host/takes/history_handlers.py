@@ -9,6 +9,7 @@ from bridge.control import history_rows as rows
 from bridge.control.arguments import Message, Value
 from bridge.errors import UnknownAddress
 from plugin_host.history import head
+from plugin_host.history.errors import HistoryError
 from plugin_host.history.files import inside
 from plugin_host.history.head import Head
 from plugin_host.history.history import History
@@ -31,7 +32,8 @@ def answer(session: Path, row: Message, values: Values, order: Callable[[Values]
     """
     if row is rows.TAKES_EXTEND:
         with History(session) as history:
-            history.node(head.head(history).node)  # NoSuchNode before all music
+            if not head.head(history).node:
+                raise HistoryError("there is no music before this to go on from: make a take first")
         order(values)
         return ()
     with History(session, create=True) as history:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bridge.errors import SegueError
+from plugin_host.history.database import NAME as DATABASE
 from plugin_host.history.errors import HistoryError
 from plugin_host.history.files import name_inside, read_reference, store_reference
 from plugin_host.history.head import go
@@ -48,13 +49,17 @@ class Recorder:
     batch: int = 0
     count: int = 0
 
-    def add(self, made: Sequence[tuple[Path, Recipe]]) -> list[Node]:
-        """Add takes, all or none; none after a fault.  [main]"""
+    def add(self, made: Sequence[tuple[Path, Recipe]], lane: str = "", variation: int = 0) -> list[Node]:
+        """Add takes, all or none; none after a fault. The order's A, B, C, ... go on, or begin with `variation`.
+
+        Stems of one variation are added with it and each with its lane.  [main]
+        """
+        first = variation or self.count + 1
         try:
             with History(self.session, create=True) as history:
                 nodes = [
-                    replace(node_of(history.folder, recipe, path, self.count + number), batch=self.batch)
-                    for number, (path, recipe) in enumerate(made, 1)
+                    replace(node_of(history.folder, recipe, path, number, lane), batch=self.batch)
+                    for number, (path, recipe) in enumerate(made, first)
                 ]
                 added = history.add(nodes, self.parent)
                 if not self.count:
@@ -78,3 +83,14 @@ def recipe_of(history: History, node: Node) -> Recipe:
 def _whole(history: History, regions: Iterable[UsedRegion]) -> Iterable[UsedRegion]:
     for region in regions:
         yield replace(region, path="", flac=read_reference(history.folder, region.sha256))
+
+
+def is_recorded(session: Path | None, path: Path) -> bool:
+    """Whether a file is a take of a session's history.  [main]"""
+    if session is None or not (session / DATABASE).exists():
+        return False
+    try:
+        with History(session) as history:
+            return bool(history.nodes("file = ?", (name_inside(history.folder, path),)))
+    except SegueError:
+        return False

@@ -33,6 +33,7 @@ from plugin_host.takes.engines import EngineRequest, HotEngine, hot_engine
 from plugin_host.takes.errors import TakeError, TakeFailed
 from plugin_host.takes.order import TakeOrder, fill
 from plugin_host.takes.place import TakeRegionRequest
+from plugin_host.takes.record import is_recorded
 from plugin_host.takes.take import read_recipe, span_of
 from plugin_host.takes.take_handlers import TakeHandlers
 from plugin_host.takes.unfinished import missing_end
@@ -187,7 +188,7 @@ class FolderWatch:
         return sorted(found)
 
     def _done_before(self, path: Path, stamp: str) -> bool:
-        if self._beside.is_refused(path.name, stamp):
+        if self._beside.is_refused(path.name, stamp) or is_recorded(self._options.usual.session, path):
             return True
         takes = path.name
         if path.suffix.lower() == jobs.ENDING:

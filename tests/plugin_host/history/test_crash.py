@@ -22,7 +22,7 @@ def test_no_fault_of_a_file_call_loses_a_kept_take(tmp_path: Path) -> None:
     environment = {**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": str(HERE.parents[2])}
     memory = Path("/dev/shm")  # no disk to wait for
     with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as folder:
-        command = [sys.executable, HERE / "crash_script.py", library, folder]
+        command: list[str | Path] = [sys.executable, HERE / "crash_script.py", library, folder]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     print(done.stdout)

@@ -85,6 +85,20 @@ def test_a_take_elsewhere_is_said_and_stays_a_file(tmp_path: Path) -> None:
     assert path.is_file()
 
 
+def test_stems_of_one_order_have_their_lanes_and_variations(tmp_path: Path) -> None:
+    folder = tmp_path / "song"
+    folder.mkdir()
+    recorder = Recorder(folder, 0, lambda line: None)
+    for variation in (1, 2):
+        for lane in ("drums", "bass"):
+            recorder.add([made(folder, 0, 1, variation)], lane, variation)
+    with History(folder) as history:
+        assert [(node.lane, node.letter, node.batch) for node in history.nodes()] == [
+            ("drums", "A", 1), ("bass", "A", 1), ("drums", "B", 1), ("bass", "B", 1),
+        ]  # fmt: skip
+        assert head.switch(history, "B").number == 3, "of the head's lane"
+
+
 def test_a_path_is_joined_on_its_samples(session: Path, tmp_path: Path) -> None:
     with History(session) as history:
         audio = joined(history, path_to(history, 4))
@@ -177,6 +191,8 @@ def test_a_panel_moves_the_head_and_marks_takes(session: Path, tmp_path: Path) -
         assert panel.ask(rows.TAKES_SWITCH, "b", 0)[:2] == ("ok", 2)
         assert panel.ask(rows.TAKES_EXPORT, str(tmp_path / "out.wav"), 0) == ("ok", 4)
         assert panel.ask(rows.TAKES_EXTEND, 8, 4, -1, "") == ("ok",)
+        assert panel.ask(rows.TAKES_GO, 0, 0)[:2] == ("ok", 0)
+        assert "make a take first" in str(panel.ask(rows.TAKES_EXTEND, 8, 4, -1, "")[2])
         assert panel.ask(rows.TAKES_DISCARD, 3, 1)[:2] == ("error", "bad_history")
         assert panel.ask(rows.TAKES_NODE, 99)[:2] == ("error", "no_such_take")
         assert panel.ask(rows.TAKES_EXPORT, "out.wav", 0)[0] == "error"

@@ -19,6 +19,8 @@ from bridge.control.take_rows import TAKE
 from bridge.time.units import Signature
 from plugin_host.client.replies import FoundTempo
 from plugin_host.console.screen import Screen
+from plugin_host.history.history import History
+from plugin_host.history.node import Node
 from plugin_host.takes import jobs, watch
 from plugin_host.takes.engines import EngineRequest, HotEngine
 from plugin_host.takes.errors import TakeError, TakeFailed
@@ -113,6 +115,18 @@ def test_own_output_hidden_files_and_other_kinds_are_left_alone(tmp_path: Path, 
     music(tmp_path / "folder.wav" / "deep.wav")
     run(tmp_path)
     assert takes(tmp_path) == ["folder.wav/deep.wav"]
+
+
+def test_takes_of_the_folders_history_are_left_alone(tmp_path: Path, engine: WatchedEngine) -> None:
+    music(tmp_path / "take.wav")
+    with History(tmp_path, create=True) as history:
+        history.add([Node(0, 1, 120.0, file="take.wav")])
+    run(tmp_path, session=tmp_path)
+    assert takes(tmp_path) == []
+    music(tmp_path / "riff 120bpm.wav")
+    run(tmp_path, session=tmp_path)
+    with History(tmp_path) as history:
+        assert [node.file for node in history.nodes()] == ["take.wav", *takes(tmp_path)]
 
 
 def test_why_not_stands_beside_the_file_and_goes_when_it_is_mended(tmp_path: Path, engine: WatchedEngine) -> None:
