@@ -34,11 +34,12 @@ ORDER = {
         "errors", "system", "audio", "beat", "listen", "ort", "codec", "core", "lm", "model", "conditions", "stream",
         "checkpoints", "models",
         "serve.weak_method", "serve.screen", "serve.options", "serve.lane_settings", "serve.faults", "serve.timeline",
-        "serve.render", "serve.lane", "serve.state", "serve.models", "serve.control",
+        "serve.journal", "serve.render", "serve.lane", "serve.replay", "serve.state", "serve.models", "serve.control",
         "__main__", "api", "bench", "train",
     ),
     "plugin_host": (
-        "console", "playback", "client", "host", "plugin", "sync", "run", "doctor", "bench", "demo", "takes", "cli",
+        "console", "playback", "client", "host", "plugin", "sync", "run", "doctor", "bench", "demo", "takes", "render",
+        "cli",
     ),
 }  # fmt: skip
 TORCH_FREE = ("bridge", "plugin_host", "presets")

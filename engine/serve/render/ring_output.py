@@ -7,6 +7,7 @@ next pass, with the next seek id, before the host gets there.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.ring.writer import RingWriter
 from bridge.time import units
 from bridge.time.transport import Transport
+from engine.serve.journal.recorder import LaneJournal, RecordedRing, recorded
 from engine.serve.render.fader import StreamFader
 from engine.serve.render.output_stage import FADE_SECONDS, OutputStage
 from engine.serve.timeline.beat_map import BeatMap
@@ -57,6 +59,8 @@ class RingOutput:
     pass of the timeline, `writing` to the pass being written, `beat_map` to the beats for which they were made.
     """
 
+    journal_name = "output"
+
     def __init__(self, ring: RingWriter, placement: StreamPlacement, gain: float = 1.0) -> None:
         self.ring = ring
         self.fader = StreamFader(ring.form.sample_rate_hz, gain)
@@ -68,6 +72,15 @@ class RingOutput:
         self.stream_written = FIRST  # stream samples in the ring, or discarded before the start
         self._stream_begun = FIRST  # where writing last restarted
         self._pending = torch.zeros(0, ring.form.channels)
+
+    @property
+    def journal(self) -> LaneJournal | None:
+        """Where operations are recorded."""
+        return self.ring.journal if isinstance(self.ring, RecordedRing) else None
+
+    def journal_state(self) -> dict[str, Any]:
+        """What operations depend on besides earlier ones: the place to catch up with, and the present gain."""
+        return {"behind": self.catch_up.stream_behind or None, "gain": self.fader.set_to[0]}
 
     # -- progress --------------------------------------------------------------------------------
 
@@ -125,10 +138,12 @@ class RingOutput:
         self.loop = loop
         self._wrap(host)
 
+    @recorded
     def loop_changed(self, loop: tuple[HostSample, HostSample] | None) -> None:
         """Set the host's loop: first sample and the one behind the last; None without a loop."""
         self.loop = loop
 
+    @recorded
     def host_beyond_end(self, placement: StreamPlacement) -> None:
         """The host is past the music's end on `placement`."""
         self.placement = placement
@@ -161,6 +176,7 @@ class RingOutput:
         self.stream_written = StreamSample(self.stream_written + early)
         self._pending = torch.cat([self._pending, out[early:]])
 
+    @recorded
     def refade(self, host: HostSample, points: list[tuple[StreamSample, float]], plan_revision: int) -> None:
         """Set gains from stream samples on; made music is written again, for a host at `host`."""
         for stream_sample, gain in points:
@@ -176,6 +192,7 @@ class RingOutput:
             self.announce(begin, plan_revision, writing)
             self.ring.set_reach(self.placement.host_of(self.stream_written))
 
+    @recorded
     def write(self, plan_revision: int | None = None) -> int:
         """Write pending samples to the ring as far as there is room; returns how many.
 
@@ -232,6 +249,7 @@ class RingOutput:
 
     # -- the plan -------------------------------------------------------------------------------------
 
+    @recorded
     def passed(self, transport: Transport) -> bool:
         """Follow the host's new seek id; True if it is the loop pass that was written ahead."""
         passes = transport.seek_id - self.placement.seek_id
@@ -249,6 +267,7 @@ class RingOutput:
         self.ring.set_reach(self.placement.host_of(self.stream_written))
         return True
 
+    @recorded
     def announce(self, from_samples: HostSample, plan_revision: int, placement: StreamPlacement | None = None) -> None:
         """Send the host a plan: older blocks count up to `from_samples`."""
         placement = placement or self.placement
@@ -263,6 +282,7 @@ class RingOutput:
         self.announce(self.writing.host_of(self.stream_written), plan_revision, self.writing)
         self.ring.set_reach(self.placement.host_of(self.stream_written))
 
+    @recorded
     def shift(
         self, host: HostSample, from_sample: StreamSample, placement: StreamPlacement, plan_revision: int
     ) -> None:
@@ -278,6 +298,7 @@ class RingOutput:
         self._feed(self._stage.kept(begin, fed), begin)
         self.take_turn(host, plan_revision)
 
+    @recorded
     def take_turn(self, host: HostSample, plan_revision: int) -> None:
         """Let pending samples replace the ring's older blocks."""
         self.announce_here(host, plan_revision)

@@ -13,13 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from bridge.ring.writer import RingWriter
 from engine.audio.resample import StreamResampler
 from engine.beat.bend import Bend
 from engine.model import LoadedModel
+from engine.serve.journal.recorder import LaneJournal, recorded
 from engine.serve.lane_settings import LaneSettings, ReferenceAudio
 from engine.serve.render import bending
 from engine.serve.render.codec_output import CodecOutput
@@ -35,6 +38,8 @@ from engine.stream import StreamSettings, TokenStream
 
 class StreamRenderer:
     """Makes one stream: tokens, audio, and through `output` a lane's ring; all methods [generate]."""
+
+    journal_name = "renderer"
 
     def __init__(
         self,
@@ -61,6 +66,26 @@ class StreamRenderer:
             self.prompt_frames, self.gain = taken_over.prompt_frames, taken_over.prompt.gain
             first = taken_over.prompt_frames + taken_over.frame - taken_over.prompt.codes.shape[1]
             self._start(placement, taken_over.prompt, taken_over.frame, first)
+        self._note_begin(placement, taken_over)
+
+    def _note_begin(self, placement: StreamPlacement, taken_over: HandoverPrompt | None) -> None:
+        if self.journal is not None and taken_over is not None:
+            self.journal.end("another model goes on with the music")
+        elif self.journal is not None:
+            about = {"model": self.model.name, "codec": self.model.codec_runtime, "threads": torch.get_num_threads()}
+            self.journal.note(
+                "begin", settings=self.settings, placement=placement, seed=self.seed, region=self.region, **about
+            )
+
+    @property
+    def journal(self) -> LaneJournal | None:
+        """Where operations are recorded."""
+        return self.output.journal
+
+    def journal_state(self) -> dict[str, Any]:
+        """What operations depend on besides earlier ones."""
+        drawn = {"free": self.stream.free_frame, "finished": self.stream.finished or None}
+        return self.output.journal_state() | drawn
 
     def _begin(self, placement: StreamPlacement) -> None:
         """(Re)start from the first frame: same seed and inputs, same music."""
@@ -78,7 +103,7 @@ class StreamRenderer:
         bend = bending.bend_for(self.model, self.output, self.settings, frame, audio)
         self._reserved = False  # spare frames for bent audio
         model, tuned = self.model, self._tuned(self.settings, placement, bend)
-        self.stream = TokenStream.begin(model.executor, self.conditioning, codes, tuned, self.seed, first_frame)
+        self.stream = self._open_stream(codes, tuned, first_frame)
         device, channels, level = model.lm.out_norm.weight.device, self.output.ring.form.channels, 1.0 / self.gain
         self.codec_output = CodecOutput(
             model.codec, self.resampler, channels, audio, codes, frame, level, device, bend=bend
@@ -89,6 +114,9 @@ class StreamRenderer:
         self.guard_input = GuardInput(self.codec_output, codes, placement.curve.tempo_at(placement.zero_samples))
         self._tune()
         self.version += 1
+
+    def _open_stream(self, codes: Tensor | None, tuned: StreamSettings, first_frame: int) -> TokenStream:
+        return TokenStream.begin(self.model.executor, self.conditioning, codes, tuned, self.seed, first_frame)
 
     def _tuned(self, settings: LaneSettings, placement: StreamPlacement, bend: Bend | None) -> StreamSettings:
         """The stream's sampling and end, by settings and placement."""
@@ -105,6 +133,7 @@ class StreamRenderer:
         """Whether more music is needed for a host at `position_samples`: never more than the lead."""
         return not self.stream.finished and self.output.wants(position_samples, lead_seconds)
 
+    @recorded
     def keep(self, codes: Tensor) -> None:
         """Decode and resample new frames [K, n] of the stream; `output.write` comes later."""
         before, self.taken_frames = self.codec_output.audio_end, self.taken_frames + codes.shape[1]
@@ -128,6 +157,7 @@ class StreamRenderer:
 
     # -- regeneration -----------------------------------------------------------------------------------
 
+    @recorded
     def restart(self, settings: LaneSettings, placement: StreamPlacement, plan_revision: int) -> None:
         """Restart from the first frame, with other settings or another placement; nothing was heard yet."""
         self.settings = settings
@@ -135,6 +165,7 @@ class StreamRenderer:
         self._begin(placement)
         self.output.announce(placement.start_samples, plan_revision)
 
+    @recorded
     def redraw(self, settings: LaneSettings) -> bool:
         """Draw frames that no step has begun with other settings, without rewind or prefill.
 
@@ -150,6 +181,7 @@ class StreamRenderer:
         self.version += 1
         return True
 
+    @recorded
     def retake(
         self,
         host: HostSample,
@@ -168,6 +200,7 @@ class StreamRenderer:
         )
         self.output.announce_here(host, plan_revision)
 
+    @recorded
     def retake_at(
         self,
         host: HostSample,
@@ -186,6 +219,7 @@ class StreamRenderer:
         self.output.go_on_at(max(stream_sample, self.output.stream_written))
         self.output.announce_here(host, plan_revision)
 
+    @recorded
     def move(
         self,
         host: HostSample,
@@ -207,6 +241,7 @@ class StreamRenderer:
         self._cut(frame, settings, replace(placement, zero_samples=zero, unheard_samples=unheard))
         self.output.announce_here(host, plan_revision)
 
+    @recorded
     def make_again(
         self,
         host: HostSample,
@@ -225,6 +260,7 @@ class StreamRenderer:
         if context_frames is not None:
             self.stream.rewind(self.stream.n_frames, context_frames)
 
+    @recorded
     def steer(self, placement: StreamPlacement) -> None:
         """Align music still to be made to `placement`, led there from made music; nothing is taken back."""
         stream_sample = self.stream_free
@@ -306,12 +342,14 @@ class StreamRenderer:
         self._tune()
         self.version += 1
 
+    @recorded
     def end_at(self, end_samples: HostSample, plan_revision: int) -> None:
         """End the music at a host position, with a short fade; made music beyond it is dropped."""
         self.version += 1
         self.output.end_at(end_samples, plan_revision)
         self._set_total()
 
+    @recorded
     def quiet_change(self, settings: LaneSettings) -> None:
         """Change settings that need no new tokens; the scheduler sets the fader."""
         self.settings = settings

@@ -1,0 +1,201 @@
+"""One lane's journal: the operations that change its music, each with where its host was.
+
+    {"sample": 96000, "beat": 4.0, "kind": "renderer.retake_at", "args": [...], "taken": [1280], ...}
+
+Only outermost operations are recorded: those that they call follow from them. Frames are recorded as they were drawn,
+so that no language model is needed to hear them again; the rest is computed again, to the same bits.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+from bridge.ring.fader_block import Fader
+from bridge.ring.form import Audio, PlaybackPlan, RingForm
+from bridge.ring.writer import RingWriter
+from bridge.time.transport import Transport
+from engine.serve.journal.values import plain
+from engine.serve.journal.writer import JournalWriter
+
+VERSION = 1
+P, R = ParamSpec("P"), TypeVar("R")
+
+
+class HasJournal(Protocol):
+    """An object whose operations are recorded."""
+
+    journal_name: str
+
+    @property
+    def journal(self) -> LaneJournal | None:
+        """Where; None: nowhere."""
+
+    def journal_state(self) -> dict[str, Any]:
+        """What an operation depends on besides its arguments and the operations before it."""
+
+
+Owner = TypeVar("Owner", bound=HasJournal)
+
+
+def recorded(method: Callable[Concatenate[Owner, P], R]) -> Callable[Concatenate[Owner, P], R]:
+    """Mark an operation as recorded in the journal of the object's lane, if it has one.  [generate]"""
+
+    @wraps(method)
+    def operation(self: Owner, *args: P.args, **kwargs: P.kwargs) -> R:
+        journal = self.journal
+        if journal is None or not journal.outside:
+            return method(self, *args, **kwargs)
+        return journal.carry_out(self, method, *args, **kwargs)
+
+    return operation
+
+
+class LaneJournal:
+    """Records one lane; operations come from [generate], the host's position from any thread."""
+
+    def __init__(self, writer: JournalWriter, form: RingForm, look: Callable[[], Transport | None]) -> None:
+        """`look` reads the host's position.  [control]"""
+        self._writer, self._look = writer, look
+        self._lock = threading.Lock()
+        self._host: Transport | None = None
+        self._noted = 0  # its position in the last line
+        self._in = 0  # operations within each other
+        self._taken: list[int] = []
+        writer.line({"sample": 0, "beat": 0.0, "kind": "journal", "version": VERSION, **asdict(form)})
+
+    @property
+    def outside(self) -> bool:
+        """Whether no operation is being recorded.  [generate]"""
+        return self._in == 0
+
+    def follow(self, host: Transport) -> None:
+        """Note a host each second, and whenever it does anything but play on.  [any]"""
+        with self._lock:
+            before, self._host = self._host, host
+            same = before is not None and (before.playing, before.grid, before.loop_beats, before.seek_id) == (
+                host.playing, host.grid, host.loop_beats, host.seek_id
+            )  # fmt: skip
+            if not same or not 0 <= host.position_samples - self._noted < host.sample_rate_hz:
+                self._line("host", transport=host)
+
+    def note(self, kind: str, **values: Any) -> None:
+        """Add a line with values.  [any]"""
+        with self._lock:
+            self._line(kind, **values)
+
+    def wrote(self, taken: int) -> None:
+        """Count samples that the ring took.  [generate]"""
+        self._taken.append(taken)
+
+    def carry_out(
+        self, owner: Owner, method: Callable[Concatenate[Owner, P], R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Carry out an operation and add its line.  [generate]"""
+        self._look()
+        state = owner.journal_state()
+        self._taken, self._in = [], self._in + 1
+        fault = ""
+        try:
+            result = method(owner, *args, **kwargs)
+        except Exception as error:
+            fault = type(error).__name__
+            raise
+        finally:
+            self._in -= 1
+            self._add(f"{owner.journal_name}.{method.__name__}", args, kwargs, state, fault)
+        return result
+
+    def _add(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], state: dict[str, Any], fault: str) -> None:
+        if name == "output.write" and not any(self._taken) and not state.get("behind"):
+            return  # nothing was written, many times a second
+        sent = [None if callable(each) else each for each in args]
+        named = {key: None if callable(each) else each for key, each in kwargs.items()}
+        with self._lock:
+            self._line(name, args=sent, named=named, taken=self._taken, fault=fault, **state)
+
+    def _line(self, kind: str, **values: Any) -> None:
+        host = self._host
+        sample, beat = (0, 0.0) if host is None else (host.position_samples, round(host.position_beats, 4))
+        self._noted = sample
+        said = {name: value for name, value in values.items() if value is not None and value not in ("", [], {})}
+        try:
+            row = {name: plain(value, self._writer.keep) for name, value in said.items()}
+        except TypeError as error:  # the music goes on
+            self._writer.end(f"{kind}: {error}")
+            return
+        self._writer.line({"sample": sample, "beat": beat, "kind": kind, **row})
+
+    def end(self, why: str) -> None:
+        """Record no more, with a last line that says why.  [any]"""
+        self.note("ended", text=why)
+        self._writer.end(why)
+
+    def close(self) -> None:
+        """Add the last line, and wait for the disk.  [any]"""
+        self.note("closed")
+        self._writer.close()
+
+
+class RecordedRing(RingWriter):
+    """A ring whose plans, faders and host are recorded."""
+
+    journal: LaneJournal | None = None
+    journal_name = "ring"
+
+    def record_in(self, writer: JournalWriter) -> None:
+        """Record from now on.  [control]"""
+        self.journal = LaneJournal(writer, self.form, self.transport)
+
+    def journal_state(self) -> dict[str, Any]:
+        """Nothing.  [generate]"""
+        return {}
+
+    def write(
+        self, position_samples: int, audio: Audio, plan_revision: int, seek_id: int = 0, shift_samples: int = 0
+    ) -> int:
+        """See `RingWriter`.  [generate]"""
+        taken = super().write(position_samples, audio, plan_revision, seek_id, shift_samples)
+        if self.journal is not None:
+            self.journal.wrote(taken)
+        return taken
+
+    @recorded
+    def set_plan(self, plan: PlaybackPlan) -> None:
+        """See `RingWriter`.  [generate]"""
+        super().set_plan(plan)
+
+    def set_fader(self, fader: Fader) -> None:
+        """See `RingWriter`.  [generate]"""
+        if fader != self.fader:
+            self._change_fader(fader)
+
+    @recorded
+    def _change_fader(self, fader: Fader) -> None:
+        super().set_fader(fader)
+
+    def transport(self) -> Transport | None:
+        """See `RingWriter`.  [generate]"""
+        return self._noted(super().transport())
+
+    def transport_said(self) -> tuple[Transport, float] | None:
+        """See `RingWriter`.  [generate]"""
+        said = super().transport_said()
+        if said is not None:
+            self._noted(said[0])
+        return said
+
+    def _noted(self, host: Transport | None) -> Transport | None:
+        if host is not None and self.journal is not None:
+            self.journal.follow(host)
+        return host
+
+    def close(self) -> None:
+        """See `RingWriter`.  [any]"""
+        journal, self.journal = self.journal, None
+        super().close()
+        if journal is not None:
+            journal.close()

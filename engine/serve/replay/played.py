@@ -1,0 +1,114 @@
+"""A renderer whose frames come from a journal, and a ring that takes what the first one took. All [generate]."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from bridge.ring.form import Audio
+from bridge.ring.writer import RingWriter
+from engine.serve.journal.values import JournalError
+from engine.serve.render.stream_renderer import StreamRenderer
+from engine.stream import StreamSettings, TokenStream
+
+
+class PlayedTokens:
+    """In place of a `TokenStream`: its frames are appended as they are read, none is drawn."""
+
+    def __init__(self, codes: Tensor | None, settings: StreamSettings, n_codebooks: int, first_frame: int) -> None:
+        self.settings = settings
+        self.first_frame = self.n_frames = self.free_frame = first_frame
+        self.finished = False
+        self._codes = torch.zeros(n_codebooks, first_frame, dtype=torch.int16)
+        if codes is not None:
+            self.append(codes)
+
+    def append(self, codes: Tensor) -> None:
+        """Append frames [K, n]."""
+        self._codes = torch.cat([self._codes[:, : self.n_frames], codes.to("cpu", torch.int16)], dim=1)
+        self.n_frames = self._codes.shape[1]
+
+    def drawn(self, free_frame: int, finished: bool) -> None:
+        """How far the first stream was."""
+        self.free_frame, self.finished = free_frame, finished
+
+    def codes(self, start: int = 0, stop: int | None = None) -> Tensor:
+        """See `TokenStream`."""
+        return self._codes[:, start : self.n_frames if stop is None else min(stop, self.n_frames)].long()
+
+    def rewind(self, n_frames: int, context_frames: int | None = None) -> None:
+        """See `TokenStream`."""
+        self.n_frames = n_frames
+
+    def again_from(self, n_frames: int, settings: StreamSettings | None = None) -> bool:
+        """See `TokenStream`."""
+        self.n_frames, self.settings = n_frames, settings or self.settings
+        return True
+
+    def roll(self, conditions: Any = None, settings: StreamSettings | None = None) -> None:
+        """See `TokenStream`."""
+        self.settings = settings or self.settings
+
+    def draw_by(self, settings: StreamSettings) -> None:
+        """See `TokenStream`."""
+        self.settings = replace(self.settings, sampling=settings.sampling, guidance=settings.guidance)
+
+    def with_total(self, total_frames: int | None) -> None:
+        """See `TokenStream`."""
+        self.settings = replace(self.settings, total_frames=total_frames)
+
+    def reseed(self, seed: int) -> None:
+        """Nothing: nothing is drawn."""
+
+    def retime(self, renew: Any) -> None:
+        """Nothing: nothing is drawn."""
+
+
+class PlayedRenderer(StreamRenderer):
+    """A renderer that draws no frames."""
+
+    def _open_stream(self, codes: Tensor | None, tuned: StreamSettings, first_frame: int) -> TokenStream:
+        return cast(TokenStream, PlayedTokens(codes, tuned, self.model.codec.n_codebooks, first_frame))
+
+    def read(self, codes: Tensor) -> None:
+        """The next frames [K, n] of the journal."""
+        cast(PlayedTokens, self.stream).append(codes)
+        self.keep(codes)
+
+    def as_it_was(self, behind: int, gain: float, free_frame: int | None, finished: bool) -> None:
+        """Set what the next operation depends on besides earlier ones."""
+        if behind:
+            self.output.catch_up.host_at(cast(Any, behind))
+        else:
+            self.output.catch_up.done()
+        self.output.fader.set(gain, self.output.fader.set_to[1])
+        if free_frame is not None:
+            cast(PlayedTokens, self.stream).drawn(free_frame, finished)
+
+
+class PlayedRing(RingWriter):
+    """Takes as many samples of each write as the first ring did."""
+
+    _allowed: tuple[int, ...] = ()
+
+    def allow(self, taken: tuple[int, ...]) -> None:
+        """Samples of the coming writes, one after the other.  JournalError if earlier ones are left."""
+        if self._allowed:
+            raise JournalError("the journal has more writes than were made again")
+        self._allowed = taken
+
+    def write(
+        self, position_samples: int, audio: Audio, plan_revision: int, seek_id: int = 0, shift_samples: int = 0
+    ) -> int:
+        """See `RingWriter`; JournalError if the first ring took more, or this one has no room."""
+        if not self._allowed or self._allowed[0] > len(audio):
+            allowed = self._allowed[0] if self._allowed else 0
+            raise JournalError(f"{len(audio)} samples were made again where {allowed} were written")
+        wanted, self._allowed = self._allowed[0], self._allowed[1:]
+        taken = super().write(position_samples, audio[:wanted], plan_revision, seek_id, shift_samples)
+        if taken != wanted:
+            raise JournalError(f"the ring took {taken} samples, the first time {wanted}")
+        return taken
