@@ -75,10 +75,13 @@ class LaneJournal:
     def follow(self, host: Transport) -> None:
         """Note a host each second, and whenever it does anything but play on.  [any]"""
         with self._lock:
-            before, self._host = self._host, host
+            before = self._host
             same = before is not None and (before.playing, before.grid, before.loop_beats, before.seek_id) == (
                 host.playing, host.grid, host.loop_beats, host.seek_id
             )  # fmt: skip
+            if before is not None and not same and before.position_samples != self._noted:
+                self._line("host", transport=before)  # where it was last seen
+            self._host = host
             if not same or not 0 <= host.position_samples - self._noted < host.sample_rate_hz:
                 self._line("host", transport=host)
 
