@@ -44,21 +44,25 @@ def lanes_of(folder: Path) -> list[Path]:
     return found
 
 
-def render(folder: Path, show: Callable[[str], None]) -> Rendered:
-    """Make again what was heard of a lane; RenderError if that is not possible.  [main]"""
+def render(folder: Path, show: Callable[[str], None], repair: bool = False) -> Rendered:
+    """Make again what was heard of a lane; with `repair` what was late or held is as it should have been.
+
+    RenderError if that is not possible.  [main]
+    """
     began = time.monotonic()
-    with _engine(folder) as engine:
+    with _engine(folder, repair) as engine:
         lines = _lines(engine)
         first = next(lines)
         reader = RingReader.attach(str(first["ring"]))
         try:
-            host, ended = HeardHost(reader), ""
+            host, ended = HeardHost(reader, waits=repair), ""
             for said in lines:
                 if "end" in said:
                     ended = str(said["end"])
                     break
                 host.play(transport_of(said["host"]), int(said["sample"]))
                 show(f"{folder.name}: {said['sample'] / first['rate_hz']:.0f} s")
+            host.end()
             audio = host.audio
         finally:
             host.processor.offer(None)
@@ -85,8 +89,8 @@ def _lines(engine: subprocess.Popen[str]) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def _engine(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "engine.serve.replay", str(folder)]
+def _engine(folder: Path, repair: bool) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "engine.serve.replay", str(folder), *(["--repair"] if repair else [])]
     with subprocess.Popen(  # noqa: S603 - our own command
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8", errors="replace"
     ) as engine:

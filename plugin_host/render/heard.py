@@ -25,14 +25,20 @@ class RenderError(SegueError):
 
 
 class HeardHost:
-    """Plays a ring as another host did; its output while it plays is `audio`.  All [main]."""
+    """Plays a ring as another host did; its output while it plays is `audio`.  All [main].
 
-    def __init__(self, reader: RingReader) -> None:
+    With `waits` it plays no block before its music is there: what was late is in its place.
+    """
+
+    def __init__(self, reader: RingReader, waits: bool = False) -> None:
         self.processor = Processor(reader.form.sample_rate_hz, reader.form.channels)
         self.processor.offer(reader)
+        self._waits = waits
         self._parts: list[Audio] = []
         self._host: Transport | None = None
-        self._position = 0
+        self._position = 0  # of the other host
+        self._played = 0  # of this one
+        self._ahead: list[tuple[Transport, int]] = []  # stretches to play, and where they end
 
     @property
     def audio(self) -> Audio:
@@ -55,26 +61,30 @@ class HeardHost:
             self._position = self._position if goes_on else max(self._position, sample) if before else sample
             self._stretch(host, self._block_end(host, sample))
         else:
-            self._block(replace(host, position_samples=sample), 1)
+            self._ahead.append((replace(host, playing=False, position_samples=sample), sample + 1))
             self._position = sample
         self._host = host
+        self._go(self._waits)
+
+    def end(self) -> None:
+        """Play what is left, whatever is there."""
+        self._go(False)
 
     def _begin(self, host: Transport) -> None:
         """The other host may have jumped before the journal began: count its jumps."""
         if not 0 <= host.seek_id <= SEEKS_MAX:
             raise RenderError(f"the host's seek id is {host.seek_id}, it may be 0 to {SEEKS_MAX}")
         place = replace(host, playing=False, loop_beats=None)
-        self._block(replace(place, position_samples=host.position_samples + host.seek_id % 2), 1)
-        for seek in range(host.seek_id, 0, -1):
-            self._block(replace(place, position_samples=host.position_samples + (seek - 1) % 2), 1)
+        for seek in range(host.seek_id, -1, -1):
+            self._block(replace(place, position_samples=host.position_samples + seek % 2), 1)
 
     def _play_on(self, before: Transport, host: Transport, sample: int) -> None:
         """Play on the stretch of `before`, through its loop, to where `host` is."""
         for _ in range(host.seek_id - before.seek_id):
-            if before.loop_beats is None or self.processor.seek_id >= host.seek_id:
+            if before.loop_beats is None:
                 break
             start, end = (before.grid.sample_at(beats) for beats in before.loop_beats)
-            if not self._position < end:
+            if self._position > end:
                 break
             self._stretch(before, end)
             self._position = start
@@ -94,12 +104,25 @@ class HeardHost:
         return min(end, loop_end)
 
     def _stretch(self, host: Transport, end: int) -> None:
-        """Play from the present position up to a sample."""
-        while self._position < end:
-            n_samples = min(BLOCK_SAMPLES, end - self._position)
-            playing = replace(host, playing=True, position_samples=self._position)
-            self._parts.append(self._block(playing, n_samples))
-            self._position += n_samples
+        """Play from the other host's position up to a sample, once the stretches before are played."""
+        if self._position < end:
+            self._ahead.append((replace(host, playing=True, position_samples=self._position), end))
+            self._position = end
+
+    def _go(self, waits: bool) -> None:
+        while self._ahead:
+            host, end = self._ahead[0]
+            n_samples = min(BLOCK_SAMPLES, end - host.position_samples)
+            due = waits and host.playing and host.position_samples == self._played
+            if due and not self.processor.ready(n_samples):
+                return
+            out = self._block(host, n_samples)
+            self._played = host.position_samples + (n_samples if host.playing else 0)
+            if host.playing:
+                self._parts.append(out)
+            self._ahead[0] = (replace(host, position_samples=host.position_samples + n_samples), end)
+            if host.position_samples + n_samples >= end:
+                self._ahead.pop(0)
 
     def _block(self, host: Transport, n_samples: int) -> Audio:
         out = np.zeros((n_samples, self.processor.channels), np.float32)

@@ -1,4 +1,4 @@
-"""`python -m engine.serve.replay FOLDER`: makes a lane again into a ring, in step with the process that hears it.
+"""`python -m engine.serve.replay FOLDER [--repair]`: makes a lane again into a ring, in step with its listener.
 
     this process ---> {"ring": name, ...}, {"host": transport, "sample": n}, ..., {"end": text}     a line each
                  <--- a line for each: the host has played up to sample n
@@ -75,9 +75,9 @@ class Models:
 
 def main(arguments: list[str] | None = None) -> int:
     """Make a lane again; 1 if that is not possible, with the reason as the last line.  [main]"""
-    (folder,) = sys.argv[1:] if arguments is None else arguments
+    folder, *options = sys.argv[1:] if arguments is None else arguments
     steps = Steps(sys.stdout, sys.stdin)
-    lane = PlayedLane(Path(folder), Models(), steps.play)
+    lane = PlayedLane(Path(folder), Models(), steps.play, repair="--repair" in options)
     try:
         rows = read_journal(Path(folder))
         ring = lane.open(rows[0])

@@ -15,6 +15,7 @@ from engine.model import LoadedModel
 from engine.serve.journal.values import JournalError, read_audio, real
 from engine.serve.journal.writer import REFERENCES
 from engine.serve.replay.played import PlayedRenderer, PlayedRing
+from engine.serve.timeline.samples import HostSample
 
 OPERATIONS = {
     "renderer": ("restart", "redraw", "retake", "retake_at", "move", "make_again", "steer", "end_at", "quiet_change"),
@@ -22,19 +23,24 @@ OPERATIONS = {
     "ring": ("set_plan", "_change_fader"),
 }
 ROOM = 4  # times as much as the first ring: what its host had read stays out of the way
+HOLE_SECONDS = 60  # a longer hole stays one
 Play = Callable[[Transport, int], None]
 
 
 class PlayedLane:
     """One lane; `play(host, sample)` is called before each operation: its host plays up to a sample."""
 
-    def __init__(self, folder: Path, model: Callable[[str, dict[str, Any]], LoadedModel], play: Play) -> None:
-        self._folder, self._model, self._play = folder, model, play
+    def __init__(
+        self, folder: Path, model: Callable[[str, dict[str, Any]], LoadedModel], play: Play, repair: bool = False
+    ) -> None:
+        """`repair`: music that was never made, as the engine was late, is drawn now."""
+        self._folder, self._model, self._play, self._repair = folder, model, play, repair
         self._audio: dict[str, Tensor] = {}
         self._renderer: PlayedRenderer | None = None
         self._host: Transport | None = None
         self.ring: PlayedRing | None = None
         self.ended = ""
+        self.drawn_frames = 0
 
     def open(self, first: dict[str, Any]) -> PlayedRing:
         """The ring of the journal's first line; JournalError for a line that is none."""
@@ -104,12 +110,27 @@ class PlayedLane:
         if name == "keep":
             renderer.read(args[0])
             return
+        if self._repair and name in ("move", "restart"):
+            self._fill(renderer, args[2] if name == "move" else args[1].start_samples, row)
         target = renderer if owner == "renderer" else renderer.output
         try:
             getattr(target, name)(*args, **named)
         except (ValueError, RuntimeError):
             if not row.get("fault"):
                 raise
+
+    def _fill(self, renderer: PlayedRenderer, until: HostSample, row: dict[str, Any]) -> None:
+        """Before the music comes in again at `until`: what the engine did not make up to there."""
+        made, host = renderer.placement.host_of(renderer.output.stream_made), self._host
+        late = host is not None and host.playing and host.seek_id == renderer.placement.seek_id
+        if not late or not 0 < until - made < HOLE_SECONDS * renderer.placement.grid.sample_rate_hz:
+            return
+        assert self.ring is not None
+        self.ring.allow_all()
+        renderer.output.write()
+        self.drawn_frames += renderer.draw_on(until)
+        renderer.output.write()
+        self.ring.allow(tuple(int(each) for each in row.get("taken", ())))
 
     def _value(self, value: Any) -> Any:
         return real(value, self._find)

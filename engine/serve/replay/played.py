@@ -10,9 +10,15 @@ from torch import Tensor
 
 from bridge.ring.form import Audio
 from bridge.ring.writer import RingWriter
+from engine.listen.seeds import derived_seed
 from engine.serve.journal.values import JournalError
 from engine.serve.render.stream_renderer import StreamRenderer
+from engine.serve.timeline.samples import HostSample
 from engine.stream import StreamSettings, TokenStream
+
+REPAIR_SALT = 3  # keeps these seeds apart from those of guard and candidates
+DRAW_FRAMES = 8
+MOST_FRAMES = 100  # that a codec may hold back
 
 
 class PlayedTokens:
@@ -78,6 +84,27 @@ class PlayedRenderer(StreamRenderer):
         cast(PlayedTokens, self.stream).append(codes)
         self.keep(codes)
 
+    def draw_on(self, until: HostSample) -> int:
+        """Draw frames that were never made, so that the music reaches a host position; returns how many.
+
+        They follow the made music under its settings; the seed is derived from the stream's and the place.
+        """
+        played = cast(PlayedTokens, self.stream)
+        first = max(played.first_frame, played.n_frames - played.settings.size.keep_frames)
+        settings = replace(played.settings, total_frames=None, prepared=False)
+        seed = derived_seed(self.seed, REPAIR_SALT, played.n_frames)
+        drawn = TokenStream.begin(
+            self.model.executor, self.conditioning, played.codes(first), settings, seed, first_frame=first
+        )
+        begun = played.n_frames
+        with torch.no_grad():
+            while self.output.placement.host_of(self.output.stream_made) < until and not played.finished:
+                made = self.output.stream_made
+                self.read(drawn.advance(DRAW_FRAMES))
+                if self.output.stream_made == made and played.n_frames > begun + MOST_FRAMES:
+                    break  # the music has ended
+        return played.n_frames - begun
+
     def as_it_was(self, behind: int, gain: float, free_frame: int | None, finished: bool) -> None:
         """Set what the next operation depends on besides earlier ones."""
         if behind:
@@ -92,7 +119,7 @@ class PlayedRenderer(StreamRenderer):
 class PlayedRing(RingWriter):
     """Takes as many samples of each write as the first ring did."""
 
-    _allowed: tuple[int, ...] = ()
+    _allowed: tuple[int, ...] | None = ()
 
     def allow(self, taken: tuple[int, ...]) -> None:
         """Samples of the coming writes, one after the other.  JournalError if earlier ones are left."""
@@ -100,10 +127,16 @@ class PlayedRing(RingWriter):
             raise JournalError("the journal has more writes than were made again")
         self._allowed = taken
 
+    def allow_all(self) -> None:
+        """Take the coming writes whole."""
+        self._allowed = None
+
     def write(
         self, position_samples: int, audio: Audio, plan_revision: int, seek_id: int = 0, shift_samples: int = 0
     ) -> int:
         """See `RingWriter`; JournalError if the first ring took more, or this one has no room."""
+        if self._allowed is None:
+            return super().write(position_samples, audio, plan_revision, seek_id, shift_samples)
         if not self._allowed or self._allowed[0] > len(audio):
             allowed = self._allowed[0] if self._allowed else 0
             raise JournalError(f"{len(audio)} samples were made again where {allowed} were written")

@@ -1,4 +1,4 @@
-"""What a host's processor played live is heard again from the journal: late music and held bars, jumps, loops, stops."""
+"""What a host's processor played live is heard again from the journal: late music, held bars, jumps, loops, stops."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lane_rig import BLOCK, RATE, HandClock, RigHost, make_model
+from lane_rig import BLOCK, NOW, RATE, HandClock, RigHost, make_model
 
 from bridge.control.arguments import At
 from bridge.ring.reader import RingReader
@@ -64,9 +64,9 @@ class LiveHost(RigHost):
             if len(self.parts) % every == 0:
                 self.generate_loop.turn()
 
-    def command(self, update: Callable, at: At = At("now")) -> None:
+    def command(self, update: Callable, at: At = NOW) -> None:
         command = Command(at, 1, "test", update, arrived_seconds=self.clock.now_seconds())
-        self.lane.submit(command) if at == At("now") else self.lane.controller.change(command)
+        self.lane.submit(command) if at == NOW else self.lane.controller.change(command)
 
     @property
     def heard(self) -> np.ndarray:
@@ -80,18 +80,19 @@ def live(tmp_path: Path) -> Iterator[LiveHost]:
     host.close()
 
 
-def heard_again(folder: Path) -> tuple[np.ndarray, HeardHost]:
+def heard_again(folder: Path, repair: bool = False) -> tuple[np.ndarray, HeardHost]:
     torch.set_num_threads(1)
     rows, hosts = read_journal(folder), list[HeardHost]()
 
     def play(transport: Transport, sample: int) -> None:
         hosts[0].play(transport, sample)
 
-    lane = PlayedLane(folder, lambda name, about: make_model(), play)
+    lane = PlayedLane(folder, lambda name, about: make_model(), play, repair)
     reader = RingReader.attach(lane.open(rows[0]).name)
     try:
-        hosts.append(HeardHost(reader))
+        hosts.append(HeardHost(reader, waits=repair))
         lane.run(rows[1:])
+        hosts[0].end()
         return hosts[0].audio, hosts[0]
     finally:
         reader.close()
@@ -117,6 +118,23 @@ def test_late_music_and_held_bars_are_heard_again(live, tmp_path):
     host = check(live, tmp_path / "lane")
     assert host.processor.counters.held_samples > RATE // 4
     assert host.processor.counters.held_samples == live.processor.counters.held_samples
+
+
+def test_repair_puts_late_music_in_its_place_and_draws_what_was_never_made(live, tmp_path):
+    live.roll(2 * HALF)
+    before = len(live.heard)
+    live.roll(8 * HALF, every=150)
+    live.roll(4 * HALF)
+    live.stand()
+    live.close()
+    repaired, host = heard_again(tmp_path / "lane", repair=True)
+    again, _ = heard_again(tmp_path / "lane", repair=True)
+    assert live.processor.counters.held_samples > RATE // 4
+    assert host.processor.counters.held_samples == host.processor.counters.muted_samples == 0
+    assert len(repaired) == len(live.heard)
+    assert np.array_equal(repaired[:before], live.heard[:before])
+    assert np.array_equal(repaired, again)
+    assert (np.abs(repaired).reshape(-1, 2 * BLOCK).max(axis=1) > 0).all()
 
 
 def test_a_loop_a_stop_and_another_tempo_are_heard_again(live, tmp_path):
