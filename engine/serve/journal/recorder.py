@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from bridge.ring.fader_block import Fader
 from bridge.ring.form import Audio, PlaybackPlan, RingForm
@@ -22,36 +22,41 @@ from engine.serve.journal.values import plain
 from engine.serve.journal.writer import JournalWriter
 
 VERSION = 1
-P, R = ParamSpec("P"), TypeVar("R")
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
-class HasJournal(Protocol):
-    """An object whose operations are recorded."""
-
-    journal_name: str
-
-    @property
-    def journal(self) -> LaneJournal | None:
-        """Where; None: nowhere."""
-
-    def journal_state(self) -> dict[str, Any]:
-        """What an operation depends on besides its arguments and the operations before it."""
+Owner = TypeVar("Owner")
+Operation = Callable[Concatenate[Owner, P], R]
+State = dict[str, Any]
 
 
-Owner = TypeVar("Owner", bound=HasJournal)
+def recorded(
+    owner_name: str, ring_of: Callable[[Any], RingWriter], state_of: Callable[[Any], State] = lambda owner: {}
+) -> Callable[[Operation[Owner, P, R]], Operation[Owner, P, R]]:
+    """Mark operations of a class as recorded in their lane's journal, if it has one.
+
+    `state_of` is what they depend on besides their arguments and earlier operations.  [generate]
+    """
+
+    def mark(method: Operation[Owner, P, R]) -> Operation[Owner, P, R]:
+        name = f"{owner_name}.{method.__name__}"
+
+        @wraps(method)
+        def operation(self: Owner, *args: P.args, **kwargs: P.kwargs) -> R:
+            journal = journal_of(ring_of(self))
+            if journal is None or not journal.outside:
+                return method(self, *args, **kwargs)
+            return journal.carry_out(name, state_of(self), lambda: method(self, *args, **kwargs), args, kwargs)
+
+        return operation
+
+    return mark
 
 
-def recorded(method: Callable[Concatenate[Owner, P], R]) -> Callable[Concatenate[Owner, P], R]:
-    """Mark an operation as recorded in the journal of the object's lane, if it has one.  [generate]"""
-
-    @wraps(method)
-    def operation(self: Owner, *args: P.args, **kwargs: P.kwargs) -> R:
-        journal = self.journal
-        if journal is None or not journal.outside:
-            return method(self, *args, **kwargs)
-        return journal.carry_out(self, method, *args, **kwargs)
-
-    return operation
+def journal_of(ring: RingWriter) -> LaneJournal | None:
+    """The journal of a ring's lane, None if it has none.  [any]"""
+    return ring.journal if isinstance(ring, RecordedRing) else None
 
 
 class LaneJournal:
@@ -95,22 +100,20 @@ class LaneJournal:
         self._taken.append(taken)
 
     def carry_out(
-        self, owner: Owner, method: Callable[Concatenate[Owner, P], R], *args: P.args, **kwargs: P.kwargs
+        self, name: str, state: State, operation: Callable[[], R], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> R:
         """Carry out an operation and add its line.  [generate]"""
         self._look()
-        state = owner.journal_state()
         self._taken, self._in = [], self._in + 1
         fault = ""
         try:
-            result = method(owner, *args, **kwargs)
+            return operation()
         except Exception as error:
             fault = type(error).__name__
             raise
         finally:
             self._in -= 1
-            self._add(f"{owner.journal_name}.{method.__name__}", args, kwargs, state, fault)
-        return result
+            self._add(name, args, kwargs, state, fault)
 
     def _add(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], state: dict[str, Any], fault: str) -> None:
         if name == "output.write" and not any(self._taken) and not state.get("behind"):
@@ -147,15 +150,10 @@ class RecordedRing(RingWriter):
     """A ring whose plans, faders and host are recorded."""
 
     journal: LaneJournal | None = None
-    journal_name = "ring"
 
     def record_in(self, writer: JournalWriter) -> None:
         """Record from now on.  [control]"""
         self.journal = LaneJournal(writer, self.form, self.transport)
-
-    def journal_state(self) -> dict[str, Any]:
-        """Nothing.  [generate]"""
-        return {}
 
     def write(
         self, position_samples: int, audio: Audio, plan_revision: int, seek_id: int = 0, shift_samples: int = 0
@@ -166,7 +164,7 @@ class RecordedRing(RingWriter):
             self.journal.wrote(taken)
         return taken
 
-    @recorded
+    @recorded("ring", lambda ring: ring)
     def set_plan(self, plan: PlaybackPlan) -> None:
         """See `RingWriter`.  [generate]"""
         super().set_plan(plan)
@@ -176,7 +174,7 @@ class RecordedRing(RingWriter):
         if fader != self.fader:
             self._change_fader(fader)
 
-    @recorded
+    @recorded("ring", lambda ring: ring)
     def _change_fader(self, fader: Fader) -> None:
         super().set_fader(fader)
 

@@ -80,10 +80,10 @@ def real(value: Any, find: Find, depth: int = 0) -> Any:
         return tuple(real(each, find, depth + 1) for each in value)
     if not isinstance(value, dict):
         return value
-    kind, of = value.get("is"), value.get("of")
+    kind, of = str(value.get("is")), value.get("of", ())
     try:
         if kind == "fraction":
-            return Fraction(of)
+            return Fraction(str(of))
         if kind == "audio":
             return find(value["file"])
         if kind == "codes":
@@ -95,7 +95,7 @@ def real(value: Any, find: Find, depth: int = 0) -> Any:
         inside = {name: real(each, find, depth + 1) for name, each in value.items() if name != "is"}
         return CLASSES[kind](**inside)
     except (KeyError, TypeError, ValueError) as error:
-        raise JournalError(f"the journal has a value of kind {str(kind)[:40]!r} that cannot be read: {error}") from None
+        raise JournalError(f"the journal has a value of kind {kind[:40]!r} that cannot be read: {error}") from None
 
 
 def codes_text(codes: Tensor) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.ring.writer import RingWriter
 from bridge.time import units
 from bridge.time.transport import Transport
-from engine.serve.journal.recorder import LaneJournal, RecordedRing, recorded
+from engine.serve.journal.recorder import recorded
 from engine.serve.render.fader import StreamFader
 from engine.serve.render.output_stage import FADE_SECONDS, OutputStage
 from engine.serve.timeline.beat_map import BeatMap
@@ -52,14 +52,20 @@ class CatchUp:
         self.stream_behind = FIRST
 
 
+def _state(output: RingOutput) -> dict[str, Any]:
+    """What recorded operations depend on besides earlier ones: the place to catch up with, and the present gain."""
+    return {"behind": output.catch_up.stream_behind or None, "gain": output.fader.set_to[0]}
+
+
+operation = recorded("output", lambda output: output.ring, _state)
+
+
 class RingOutput:
     """The ring's side of one stream; all methods [generate].
 
     Stream samples and frames count from where the stream's music begins; `placement` maps them to the host's present
     pass of the timeline, `writing` to the pass being written, `beat_map` to the beats for which they were made.
     """
-
-    journal_name = "output"
 
     def __init__(self, ring: RingWriter, placement: StreamPlacement, gain: float = 1.0) -> None:
         self.ring = ring
@@ -72,15 +78,6 @@ class RingOutput:
         self.stream_written = FIRST  # stream samples in the ring, or discarded before the start
         self._stream_begun = FIRST  # where writing last restarted
         self._pending = torch.zeros(0, ring.form.channels)
-
-    @property
-    def journal(self) -> LaneJournal | None:
-        """Where operations are recorded."""
-        return self.ring.journal if isinstance(self.ring, RecordedRing) else None
-
-    def journal_state(self) -> dict[str, Any]:
-        """What operations depend on besides earlier ones: the place to catch up with, and the present gain."""
-        return {"behind": self.catch_up.stream_behind or None, "gain": self.fader.set_to[0]}
 
     # -- progress --------------------------------------------------------------------------------
 
@@ -138,12 +135,12 @@ class RingOutput:
         self.loop = loop
         self._wrap(host)
 
-    @recorded
+    @operation
     def loop_changed(self, loop: tuple[HostSample, HostSample] | None) -> None:
         """Set the host's loop: first sample and the one behind the last; None without a loop."""
         self.loop = loop
 
-    @recorded
+    @operation
     def host_beyond_end(self, placement: StreamPlacement) -> None:
         """The host is past the music's end on `placement`."""
         self.placement = placement
@@ -176,7 +173,7 @@ class RingOutput:
         self.stream_written = StreamSample(self.stream_written + early)
         self._pending = torch.cat([self._pending, out[early:]])
 
-    @recorded
+    @operation
     def refade(self, host: HostSample, points: list[tuple[StreamSample, float]], plan_revision: int) -> None:
         """Set gains from stream samples on; made music is written again, for a host at `host`."""
         for stream_sample, gain in points:
@@ -192,7 +189,7 @@ class RingOutput:
             self.announce(begin, plan_revision, writing)
             self.ring.set_reach(self.placement.host_of(self.stream_written))
 
-    @recorded
+    @operation
     def write(self, plan_revision: int | None = None) -> int:
         """Write pending samples to the ring as far as there is room; returns how many.
 
@@ -249,7 +246,7 @@ class RingOutput:
 
     # -- the plan -------------------------------------------------------------------------------------
 
-    @recorded
+    @operation
     def passed(self, transport: Transport) -> bool:
         """Follow the host's new seek id; True if it is the loop pass that was written ahead."""
         passes = transport.seek_id - self.placement.seek_id
@@ -267,7 +264,7 @@ class RingOutput:
         self.ring.set_reach(self.placement.host_of(self.stream_written))
         return True
 
-    @recorded
+    @operation
     def announce(self, from_samples: HostSample, plan_revision: int, placement: StreamPlacement | None = None) -> None:
         """Send the host a plan: older blocks count up to `from_samples`."""
         placement = placement or self.placement
@@ -282,7 +279,7 @@ class RingOutput:
         self.announce(self.writing.host_of(self.stream_written), plan_revision, self.writing)
         self.ring.set_reach(self.placement.host_of(self.stream_written))
 
-    @recorded
+    @operation
     def shift(
         self, host: HostSample, from_sample: StreamSample, placement: StreamPlacement, plan_revision: int
     ) -> None:
@@ -298,7 +295,7 @@ class RingOutput:
         self._feed(self._stage.kept(begin, fed), begin)
         self.take_turn(host, plan_revision)
 
-    @recorded
+    @operation
     def take_turn(self, host: HostSample, plan_revision: int) -> None:
         """Let pending samples replace the ring's older blocks."""
         self.announce_here(host, plan_revision)

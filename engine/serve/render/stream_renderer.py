@@ -22,7 +22,7 @@ from bridge.ring.writer import RingWriter
 from engine.audio.resample import StreamResampler
 from engine.beat.bend import Bend
 from engine.model import LoadedModel
-from engine.serve.journal.recorder import LaneJournal, recorded
+from engine.serve.journal.recorder import journal_of, recorded
 from engine.serve.lane_settings import LaneSettings, ReferenceAudio
 from engine.serve.render import bending
 from engine.serve.render.codec_output import CodecOutput
@@ -36,10 +36,20 @@ from engine.serve.timeline.samples import CodecSample, HostSample, StreamSample
 from engine.stream import StreamSettings, TokenStream
 
 
+def _state(renderer: StreamRenderer) -> dict[str, Any]:
+    """What recorded operations depend on besides earlier ones."""
+    output, stream = renderer.output, renderer.stream
+    sound = {"behind": output.catch_up.stream_behind or None, "gain": output.fader.set_to[0]}
+    return sound | {"free": stream.free_frame, "finished": stream.finished or None}
+
+
+operation = recorded("renderer", lambda renderer: renderer.output.ring, _state)
+
+
 class StreamRenderer:
     """Makes one stream: tokens, audio, and through `output` a lane's ring; all methods [generate]."""
 
-    journal_name = "renderer"
+    token_stream = TokenStream
 
     def __init__(
         self,
@@ -66,26 +76,7 @@ class StreamRenderer:
             self.prompt_frames, self.gain = taken_over.prompt_frames, taken_over.prompt.gain
             first = taken_over.prompt_frames + taken_over.frame - taken_over.prompt.codes.shape[1]
             self._start(placement, taken_over.prompt, taken_over.frame, first)
-        self._note_begin(placement, taken_over)
-
-    def _note_begin(self, placement: StreamPlacement, taken_over: HandoverPrompt | None) -> None:
-        if self.journal is not None and taken_over is not None:
-            self.journal.end("another model goes on with the music")
-        elif self.journal is not None:
-            about = {"model": self.model.name, "codec": self.model.codec_runtime, "threads": torch.get_num_threads()}
-            self.journal.note(
-                "begin", settings=self.settings, placement=placement, seed=self.seed, region=self.region, **about
-            )
-
-    @property
-    def journal(self) -> LaneJournal | None:
-        """Where operations are recorded."""
-        return self.output.journal
-
-    def journal_state(self) -> dict[str, Any]:
-        """What operations depend on besides earlier ones."""
-        drawn = {"free": self.stream.free_frame, "finished": self.stream.finished or None}
-        return self.output.journal_state() | drawn
+        _note_begin(self, placement, taken_over)
 
     def _begin(self, placement: StreamPlacement) -> None:
         """(Re)start from the first frame: same seed and inputs, same music."""
@@ -103,7 +94,7 @@ class StreamRenderer:
         bend = bending.bend_for(self.model, self.output, self.settings, frame, audio)
         self._reserved = False  # spare frames for bent audio
         model, tuned = self.model, self._tuned(self.settings, placement, bend)
-        self.stream = self._open_stream(codes, tuned, first_frame)
+        self.stream = self.token_stream.begin(model.executor, self.conditioning, codes, tuned, self.seed, first_frame)
         device, channels, level = model.lm.out_norm.weight.device, self.output.ring.form.channels, 1.0 / self.gain
         self.codec_output = CodecOutput(
             model.codec, self.resampler, channels, audio, codes, frame, level, device, bend=bend
@@ -114,9 +105,6 @@ class StreamRenderer:
         self.guard_input = GuardInput(self.codec_output, codes, placement.curve.tempo_at(placement.zero_samples))
         self._tune()
         self.version += 1
-
-    def _open_stream(self, codes: Tensor | None, tuned: StreamSettings, first_frame: int) -> TokenStream:
-        return TokenStream.begin(self.model.executor, self.conditioning, codes, tuned, self.seed, first_frame)
 
     def _tuned(self, settings: LaneSettings, placement: StreamPlacement, bend: Bend | None) -> StreamSettings:
         """The stream's sampling and end, by settings and placement."""
@@ -133,7 +121,7 @@ class StreamRenderer:
         """Whether more music is needed for a host at `position_samples`: never more than the lead."""
         return not self.stream.finished and self.output.wants(position_samples, lead_seconds)
 
-    @recorded
+    @operation
     def keep(self, codes: Tensor) -> None:
         """Decode and resample new frames [K, n] of the stream; `output.write` comes later."""
         before, self.taken_frames = self.codec_output.audio_end, self.taken_frames + codes.shape[1]
@@ -157,7 +145,7 @@ class StreamRenderer:
 
     # -- regeneration -----------------------------------------------------------------------------------
 
-    @recorded
+    @operation
     def restart(self, settings: LaneSettings, placement: StreamPlacement, plan_revision: int) -> None:
         """Restart from the first frame, with other settings or another placement; nothing was heard yet."""
         self.settings = settings
@@ -165,7 +153,7 @@ class StreamRenderer:
         self._begin(placement)
         self.output.announce(placement.start_samples, plan_revision)
 
-    @recorded
+    @operation
     def redraw(self, settings: LaneSettings) -> bool:
         """Draw frames that no step has begun with other settings, without rewind or prefill.
 
@@ -181,7 +169,7 @@ class StreamRenderer:
         self.version += 1
         return True
 
-    @recorded
+    @operation
     def retake(
         self,
         host: HostSample,
@@ -200,7 +188,7 @@ class StreamRenderer:
         )
         self.output.announce_here(host, plan_revision)
 
-    @recorded
+    @operation
     def retake_at(
         self,
         host: HostSample,
@@ -219,7 +207,7 @@ class StreamRenderer:
         self.output.go_on_at(max(stream_sample, self.output.stream_written))
         self.output.announce_here(host, plan_revision)
 
-    @recorded
+    @operation
     def move(
         self,
         host: HostSample,
@@ -241,7 +229,7 @@ class StreamRenderer:
         self._cut(frame, settings, replace(placement, zero_samples=zero, unheard_samples=unheard))
         self.output.announce_here(host, plan_revision)
 
-    @recorded
+    @operation
     def make_again(
         self,
         host: HostSample,
@@ -260,7 +248,7 @@ class StreamRenderer:
         if context_frames is not None:
             self.stream.rewind(self.stream.n_frames, context_frames)
 
-    @recorded
+    @operation
     def steer(self, placement: StreamPlacement) -> None:
         """Align music still to be made to `placement`, led there from made music; nothing is taken back."""
         stream_sample = self.stream_free
@@ -342,14 +330,14 @@ class StreamRenderer:
         self._tune()
         self.version += 1
 
-    @recorded
+    @operation
     def end_at(self, end_samples: HostSample, plan_revision: int) -> None:
         """End the music at a host position, with a short fade; made music beyond it is dropped."""
         self.version += 1
         self.output.end_at(end_samples, plan_revision)
         self._set_total()
 
-    @recorded
+    @operation
     def quiet_change(self, settings: LaneSettings) -> None:
         """Change settings that need no new tokens; the scheduler sets the fader."""
         self.settings = settings
@@ -362,3 +350,14 @@ class StreamRenderer:
         self.codec_output.with_loudness(target).with_level(1.0 / self.gain)
         if self.codec_output.bend is not None:
             self.codec_output.bend.switch(bending.wanted(self.settings))
+
+
+def _note_begin(renderer: StreamRenderer, placement: StreamPlacement, taken_over: HandoverPrompt | None) -> None:
+    """Record a stream's beginning; another model's music in between ends the journal."""
+    journal, model = journal_of(renderer.output.ring), renderer.model
+    if journal is not None and taken_over is not None:
+        journal.end("another model goes on with the music")
+    elif journal is not None:
+        about = {"model": model.name, "codec": model.codec_runtime, "threads": torch.get_num_threads()}
+        inputs = {"settings": renderer.settings, "seed": renderer.seed, "region": renderer.region}
+        journal.note("begin", placement=placement, **inputs, **about)

@@ -84,7 +84,8 @@ class PlayedLane:
         elif kind in ("closed", "ended"):
             self.ended = str(row.get("text", "")) or "closed"
         elif "." in kind:
-            self._operate(*kind.split(".", 1), row)
+            owner, _, name = kind.partition(".")
+            self._operate(owner, name, row)
 
     def _begin(self, row: dict[str, Any]) -> None:
         assert self.ring is not None

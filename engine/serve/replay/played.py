@@ -11,6 +11,7 @@ from torch import Tensor
 from bridge.ring.form import Audio
 from bridge.ring.writer import RingWriter
 from engine.listen.seeds import derived_seed
+from engine.lm.executors.base import Executor
 from engine.serve.journal.values import JournalError
 from engine.serve.render.stream_renderer import StreamRenderer
 from engine.serve.timeline.samples import HostSample
@@ -31,6 +32,19 @@ class PlayedTokens:
         self._codes = torch.zeros(n_codebooks, first_frame, dtype=torch.int16)
         if codes is not None:
             self.append(codes)
+
+    @classmethod
+    def begin(
+        cls,
+        executor: Executor,
+        conditions: Any,
+        prompt: Tensor | None,
+        settings: StreamSettings,
+        seed: int,
+        first_frame: int,
+    ) -> PlayedTokens:
+        """See `TokenStream`."""
+        return cls(prompt, settings, executor.lm.config.n_codebooks, first_frame)
 
     def append(self, codes: Tensor) -> None:
         """Append frames [K, n]."""
@@ -76,8 +90,7 @@ class PlayedTokens:
 class PlayedRenderer(StreamRenderer):
     """A renderer that draws no frames."""
 
-    def _open_stream(self, codes: Tensor | None, tuned: StreamSettings, first_frame: int) -> TokenStream:
-        return cast(TokenStream, PlayedTokens(codes, tuned, self.model.codec.n_codebooks, first_frame))
+    token_stream = cast(type[TokenStream], PlayedTokens)
 
     def read(self, codes: Tensor) -> None:
         """The next frames [K, n] of the journal."""
