@@ -69,7 +69,8 @@ class LaneJournal:
         self._host: Transport | None = None
         self._noted = 0  # its position in the last line
         self._in = 0  # operations within each other
-        self._taken: list[int] = []
+        self._taken: list[tuple[int, int]] = []  # samples, and where the host was
+        self._plans: list[int] = []  # where the host was
         writer.line({"sample": 0, "beat": 0.0, "kind": "journal", "version": VERSION, **asdict(form)})
 
     @property
@@ -95,16 +96,25 @@ class LaneJournal:
         with self._lock:
             self._line(kind, **values)
 
-    def wrote(self, taken: int) -> None:
-        """Count samples that the ring took.  [generate]"""
-        self._taken.append(taken)
+    def here(self) -> int:
+        """The host's position now.  [generate]"""
+        self._look()
+        return 0 if self._host is None else self._host.position_samples
+
+    def wrote(self, taken: int, sample: int) -> None:
+        """Count samples that the ring took, for a host at a sample.  [generate]"""
+        self._taken.append((taken, sample))
+
+    def planned(self) -> None:
+        """Note a new plan.  [generate]"""
+        self._plans.append(self.here())
 
     def carry_out(
         self, name: str, state: State, operation: Callable[[], R], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> R:
         """Carry out an operation and add its line.  [generate]"""
         self._look()
-        self._taken, self._in = [], self._in + 1
+        self._taken, self._plans, self._in = [], [], self._in + 1
         fault = ""
         try:
             return operation()
@@ -116,12 +126,12 @@ class LaneJournal:
             self._add(name, args, kwargs, state, fault)
 
     def _add(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], state: dict[str, Any], fault: str) -> None:
-        if name == "output.write" and not any(self._taken) and not state.get("behind"):
+        if name == "output.write" and not any(taken for taken, _ in self._taken) and not state.get("behind"):
             return  # nothing was written, many times a second
         sent = [None if callable(each) else each for each in args]
         named = {key: None if callable(each) else each for key, each in kwargs.items()}
         with self._lock:
-            self._line(name, args=sent, named=named, taken=self._taken, fault=fault, **state)
+            self._line(name, args=sent, named=named, taken=self._taken, plans=self._plans, fault=fault, **state)
 
     def _line(self, kind: str, **values: Any) -> None:
         host = self._host
@@ -159,14 +169,17 @@ class RecordedRing(RingWriter):
         self, position_samples: int, audio: Audio, plan_revision: int, seek_id: int = 0, shift_samples: int = 0
     ) -> int:
         """See `RingWriter`.  [generate]"""
+        here = 0 if self.journal is None else self.journal.here()
         taken = super().write(position_samples, audio, plan_revision, seek_id, shift_samples)
         if self.journal is not None:
-            self.journal.wrote(taken)
+            self.journal.wrote(taken, here)
         return taken
 
     @recorded("ring", lambda ring: ring)
     def set_plan(self, plan: PlaybackPlan) -> None:
         """See `RingWriter`.  [generate]"""
+        if self.journal is not None:
+            self.journal.planned()
         super().set_plan(plan)
 
     def set_fader(self, fader: Fader) -> None:

@@ -51,7 +51,12 @@ class PlayedLane:
         except (KeyError, TypeError, ValueError) as error:
             raise JournalError(f"the journal's first line is incomplete: {error}") from None
         self.ring = PlayedRing(Segment.create(segment_name(form.lane), form.n_bytes), form)
+        self.ring.heard_by(self._play_to)
         return self.ring
+
+    def _play_to(self, sample: int) -> None:
+        if self._host is not None:
+            self._play(self._host, sample)
 
     def run(self, rows: Iterable[dict[str, Any]]) -> None:
         """Carry out lines; JournalError names the one that cannot be."""
@@ -77,8 +82,7 @@ class PlayedLane:
             self._play(host, host.position_samples)
             self._host = host
             return
-        if self._host is not None:
-            self._play(self._host, int(row["sample"]))
+        self._play_to(int(row["sample"]))
         if kind == "begin":
             self._begin(row)
         elif kind in ("closed", "ended"):
@@ -99,7 +103,7 @@ class PlayedLane:
         assert self.ring is not None
         args = self._value(row.get("args", []))
         named = dict(self._value(row["named"])) if "named" in row else {}
-        self.ring.allow(tuple(int(each) for each in row.get("taken", ())))
+        self.ring.allow(row)
         if owner == "ring":
             cast(Any, self.ring.set_plan if name == "set_plan" else self.ring.set_fader)(*args)
             return
@@ -131,7 +135,7 @@ class PlayedLane:
         renderer.output.write()
         self.drawn_frames += renderer.draw_on(until)
         renderer.output.write()
-        self.ring.allow(tuple(int(each) for each in row.get("taken", ())))
+        self.ring.allow(row)
 
     def _value(self, value: Any) -> Any:
         return real(value, self._find)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, cast
 
 import torch
 from torch import Tensor
 
-from bridge.ring.form import Audio
+from bridge.ring.form import Audio, PlaybackPlan
 from bridge.ring.writer import RingWriter
 from engine.listen.seeds import derived_seed
 from engine.lm.executors.base import Executor
@@ -132,13 +133,27 @@ class PlayedRenderer(StreamRenderer):
 class PlayedRing(RingWriter):
     """Takes as many samples of each write as the first ring did."""
 
-    _allowed: tuple[int, ...] | None = ()
+    _allowed: tuple[tuple[int, int], ...] | None = ()
+    _plans: tuple[int, ...] = ()
+    _play_to: Callable[[int], None] = staticmethod(lambda sample: None)
 
-    def allow(self, taken: tuple[int, ...]) -> None:
-        """Samples of the coming writes, one after the other.  JournalError if earlier ones are left."""
+    def heard_by(self, play_to: Callable[[int], None]) -> None:
+        """`play_to` has the host play up to a sample, before it finds what comes next."""
+        self._play_to = play_to
+
+    def allow(self, row: dict[str, Any]) -> None:
+        """Samples of a line's writes, one after the other, and where the host was.  JournalError if some are left."""
         if self._allowed:
             raise JournalError("the journal has more writes than were made again")
-        self._allowed = taken
+        self._allowed = tuple((int(taken), int(sample)) for taken, sample in row.get("taken", ()))
+        self._plans = tuple(int(sample) for sample in row.get("plans", ()))
+
+    def set_plan(self, plan: PlaybackPlan) -> None:
+        """See `RingWriter`."""
+        if self._plans:
+            self._play_to(self._plans[0])
+            self._plans = self._plans[1:]
+        super().set_plan(plan)
 
     def allow_all(self) -> None:
         """Take the coming writes whole."""
@@ -150,10 +165,11 @@ class PlayedRing(RingWriter):
         """See `RingWriter`; JournalError if the first ring took more, or this one has no room."""
         if self._allowed is None:
             return super().write(position_samples, audio, plan_revision, seek_id, shift_samples)
-        if not self._allowed or self._allowed[0] > len(audio):
-            allowed = self._allowed[0] if self._allowed else 0
+        if not self._allowed or self._allowed[0][0] > len(audio):
+            allowed = self._allowed[0][0] if self._allowed else 0
             raise JournalError(f"{len(audio)} samples were made again where {allowed} were written")
-        wanted, self._allowed = self._allowed[0], self._allowed[1:]
+        (wanted, sample), self._allowed = self._allowed[0], self._allowed[1:]
+        self._play_to(sample)
         taken = super().write(position_samples, audio[:wanted], plan_revision, seek_id, shift_samples)
         if taken != wanted:
             raise JournalError(f"the ring took {taken} samples, the first time {wanted}")

@@ -129,7 +129,7 @@ def test_a_journal_cut_anywhere_is_made_again_up_to_there(host, tmp_path):
         ({"kind": "output.ring.close", "gain": 1.0}, "no operation output.ring.close"),
         ({"kind": "host", "transport": {"is": "Popen", "args": ["true"]}}, "kind 'Popen'"),
         ({"kind": "begin", "region": {"is": "audio", "file": "../../../etc/passwd"}}, "no name of a reference"),
-        ({"kind": "output.write", "gain": 1.0, "taken": [99]}, "no music yet"),
+        ({"kind": "output.write", "gain": 1.0, "taken": [[99, 0]]}, "no music yet"),
     ],
 )
 def test_a_line_that_cannot_be_made_again_is_named(host, tmp_path, line, says):
