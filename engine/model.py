@@ -210,6 +210,11 @@ class LoadedModel:
         return self.executor.lm
 
     @property
+    def codec_runtime(self) -> str:
+        """What runs its codec: "torch" or "onnx".  [any]"""
+        return str(getattr(getattr(getattr(self.codec, "mono", self.codec), "runtime", None), "name", "torch"))
+
+    @property
     def takes(self) -> frozenset[str]:
         """Names of the references that this model can follow, including CONTINUE.  [any]"""
         return self.conditioner.takes | {CONTINUE}

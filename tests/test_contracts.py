@@ -31,12 +31,12 @@ ORDER = {
         "errors", "system", "audio", "beat", "listen", "ort", "codec", "core", "lm", "model", "conditions", "stream",
         "checkpoints", "models",
         "serve.weak_method", "serve.screen", "serve.options", "serve.lane_settings", "serve.faults", "serve.timeline",
-        "serve.render", "serve.lane", "serve.state", "serve.models", "serve.control",
+        "serve.journal", "serve.render", "serve.lane", "serve.replay", "serve.state", "serve.models", "serve.control",
         "__main__", "api", "bench", "train",
     ),
     "plugin_host": (
         "console", "playback", "client", "host", "plugin", "sync", "run", "jam", "doctor", "bench", "demo", "history",
-        "takes",
+        "takes", "render",
         "cli",
     ),
 }  # fmt: skip

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.control.messages import DEFAULT_PORT, LANES_MAX, PRECISIONS
+from bridge.system import whole_file
 
 EXIT_OK, EXIT_OPTION, EXIT_PORT, EXIT_MODEL = 0, 2, 3, 4
 LANES = 8
@@ -32,6 +33,7 @@ class Options:
     secret: str = ""
     plain_secret: bool = False
     parent: int = 0
+    journal: Path | None = None
 
 
 def default_threads() -> int:
@@ -66,6 +68,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         secret=secret,
         plain_secret=given.plain_secret,
         parent=given.parent,
+        journal=given.journal,
     )
 
 
@@ -116,8 +119,24 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="accept the secret itself from other machines; anybody who captures packets can then read it",
     )
+    add(
+        "--journal",
+        type=_folder,
+        metavar="FOLDER",
+        help="write each lane's journal there: `segue render` makes again from it what was heard",
+    )
     add("--parent", type=_whole(0, 2**31 - 1), default=0, metavar="PID", help="end when this process has ended")
     return parser
+
+
+def _folder(text: str) -> Path:
+    """A folder that can be written to, made if needed, for argparse."""
+    try:
+        Path(text).mkdir(parents=True, exist_ok=True)
+        whole_file.probe(Path(text))
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text} cannot be written to: {error.strerror}") from None
+    return Path(text)
 
 
 class _whole:

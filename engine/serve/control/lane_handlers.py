@@ -24,6 +24,7 @@ from engine.serve.lane.events import LaneEvents
 from engine.serve.lane.lane import Lane
 from engine.serve.lane_settings import LaneSettings, ReferenceAudio
 from engine.serve.options import Options
+from engine.serve.screen import say
 from engine.serve.state import EMPTY, LOADING, READY, EngineState
 
 if TYPE_CHECKING:
@@ -128,13 +129,29 @@ class LaneHandlers:
             raise Busy(f"{self._options.lanes} lanes are open and there is room for no more")
         if number < 0:
             number = self.lanes.free_number()
-        ring = RingWriter.create(number, rate_hz, channels, RING_SECONDS)
+        ring = self._ring(number, rate_hz, channels)
         lane = Lane(
             number, request.client, ring, own_values(model), self._events, self._clock, request.whole("waits") == 1
         )
         self.lanes.add(lane)
         generate_loop.post(lambda: generate_loop.open(lane))
         return number, ring.name
+
+    def _ring(self, number: int, rate_hz: int, channels: int) -> RingWriter:
+        """A lane's ring; recorded if the engine was started with a journal."""
+        parent = self._options.journal
+        if parent is None:
+            return RingWriter.create(number, rate_hz, channels, RING_SECONDS)
+        from engine.serve.journal.recorder import RecordedRing
+        from engine.serve.journal.writer import JournalWriter, new_folder
+
+        ring = RecordedRing.create(number, rate_hz, channels, RING_SECONDS)
+        assert isinstance(ring, RecordedRing)
+        try:
+            ring.record_in(JournalWriter(new_folder(parent, f"lane-{number}")))
+        except OSError as error:
+            say(f"lane {number}: no journal is written: {error}")
+        return ring
 
     def close(self, request: Request) -> Answer:
         """lane/close: by the client that opened it, or by anybody once that one has left.  [control]"""

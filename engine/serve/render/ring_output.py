@@ -7,6 +7,7 @@ next pass, with the next seek id, before the host gets there.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from bridge.ring.layout import ENDLESS_SAMPLES
 from bridge.ring.writer import RingWriter
 from bridge.time import units
 from bridge.time.transport import Transport
+from engine.serve.journal.recorder import recorded
 from engine.serve.render.fader import StreamFader
 from engine.serve.render.output_stage import FADE_SECONDS, OutputStage
 from engine.serve.timeline.beat_map import BeatMap
@@ -48,6 +50,14 @@ class CatchUp:
     def done(self) -> None:
         """The music is ahead of its host."""
         self.stream_behind = FIRST
+
+
+def _state(output: RingOutput) -> dict[str, Any]:
+    """What recorded operations depend on besides earlier ones: the place to catch up with, and the present gain."""
+    return {"behind": output.catch_up.stream_behind or None, "gain": output.fader.set_to[0]}
+
+
+operation = recorded("output", lambda output: output.ring, _state)
 
 
 class RingOutput:
@@ -125,10 +135,12 @@ class RingOutput:
         self.loop = loop
         self._wrap(host)
 
+    @operation
     def loop_changed(self, loop: tuple[HostSample, HostSample] | None) -> None:
         """Set the host's loop: first sample and the one behind the last; None without a loop."""
         self.loop = loop
 
+    @operation
     def host_beyond_end(self, placement: StreamPlacement) -> None:
         """The host is past the music's end on `placement`."""
         self.placement = placement
@@ -161,6 +173,7 @@ class RingOutput:
         self.stream_written = StreamSample(self.stream_written + early)
         self._pending = torch.cat([self._pending, out[early:]])
 
+    @operation
     def refade(self, host: HostSample, points: list[tuple[StreamSample, float]], plan_revision: int) -> None:
         """Set gains from stream samples on; made music is written again, for a host at `host`."""
         for stream_sample, gain in points:
@@ -176,6 +189,7 @@ class RingOutput:
             self.announce(begin, plan_revision, writing)
             self.ring.set_reach(self.placement.host_of(self.stream_written))
 
+    @operation
     def write(self, plan_revision: int | None = None) -> int:
         """Write pending samples to the ring as far as there is room; returns how many.
 
@@ -232,6 +246,7 @@ class RingOutput:
 
     # -- the plan -------------------------------------------------------------------------------------
 
+    @operation
     def passed(self, transport: Transport) -> bool:
         """Follow the host's new seek id; True if it is the loop pass that was written ahead."""
         passes = transport.seek_id - self.placement.seek_id
@@ -249,6 +264,7 @@ class RingOutput:
         self.ring.set_reach(self.placement.host_of(self.stream_written))
         return True
 
+    @operation
     def announce(self, from_samples: HostSample, plan_revision: int, placement: StreamPlacement | None = None) -> None:
         """Send the host a plan: older blocks count up to `from_samples`."""
         placement = placement or self.placement
@@ -263,6 +279,7 @@ class RingOutput:
         self.announce(self.writing.host_of(self.stream_written), plan_revision, self.writing)
         self.ring.set_reach(self.placement.host_of(self.stream_written))
 
+    @operation
     def shift(
         self, host: HostSample, from_sample: StreamSample, placement: StreamPlacement, plan_revision: int
     ) -> None:
@@ -278,6 +295,7 @@ class RingOutput:
         self._feed(self._stage.kept(begin, fed), begin)
         self.take_turn(host, plan_revision)
 
+    @operation
     def take_turn(self, host: HostSample, plan_revision: int) -> None:
         """Let pending samples replace the ring's older blocks."""
         self.announce_here(host, plan_revision)

@@ -13,13 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
+import torch
 from torch import Tensor
 
 from bridge.ring.writer import RingWriter
 from engine.audio.resample import StreamResampler
 from engine.beat.bend import Bend
 from engine.model import LoadedModel
+from engine.serve.journal.recorder import journal_of, recorded
 from engine.serve.lane_settings import LaneSettings, ReferenceAudio
 from engine.serve.render import bending
 from engine.serve.render.codec_output import CodecOutput
@@ -33,8 +36,20 @@ from engine.serve.timeline.samples import CodecSample, HostSample, StreamSample
 from engine.stream import StreamSettings, TokenStream
 
 
+def _state(renderer: StreamRenderer) -> dict[str, Any]:
+    """What recorded operations depend on besides earlier ones."""
+    output, stream = renderer.output, renderer.stream
+    sound = {"behind": output.catch_up.stream_behind or None, "gain": output.fader.set_to[0]}
+    return sound | {"free": stream.free_frame, "finished": stream.finished or None}
+
+
+operation = recorded("renderer", lambda renderer: renderer.output.ring, _state)
+
+
 class StreamRenderer:
     """Makes one stream: tokens, audio, and through `output` a lane's ring; all methods [generate]."""
+
+    token_stream = TokenStream
 
     def __init__(
         self,
@@ -61,6 +76,7 @@ class StreamRenderer:
             self.prompt_frames, self.gain = taken_over.prompt_frames, taken_over.prompt.gain
             first = taken_over.prompt_frames + taken_over.frame - taken_over.prompt.codes.shape[1]
             self._start(placement, taken_over.prompt, taken_over.frame, first)
+        _note_begin(self, placement, taken_over)
 
     def _begin(self, placement: StreamPlacement) -> None:
         """(Re)start from the first frame: same seed and inputs, same music."""
@@ -78,7 +94,7 @@ class StreamRenderer:
         bend = bending.bend_for(self.model, self.output, self.settings, frame, audio)
         self._reserved = False  # spare frames for bent audio
         model, tuned = self.model, self._tuned(self.settings, placement, bend)
-        self.stream = TokenStream.begin(model.executor, self.conditioning, codes, tuned, self.seed, first_frame)
+        self.stream = self.token_stream.begin(model.executor, self.conditioning, codes, tuned, self.seed, first_frame)
         device, channels, level = model.lm.out_norm.weight.device, self.output.ring.form.channels, 1.0 / self.gain
         self.codec_output = CodecOutput(
             model.codec, self.resampler, channels, audio, codes, frame, level, device, bend=bend
@@ -105,6 +121,7 @@ class StreamRenderer:
         """Whether more music is needed for a host at `position_samples`: never more than the lead."""
         return not self.stream.finished and self.output.wants(position_samples, lead_seconds)
 
+    @operation
     def keep(self, codes: Tensor) -> None:
         """Decode and resample new frames [K, n] of the stream; `output.write` comes later."""
         before, self.taken_frames = self.codec_output.audio_end, self.taken_frames + codes.shape[1]
@@ -128,6 +145,7 @@ class StreamRenderer:
 
     # -- regeneration -----------------------------------------------------------------------------------
 
+    @operation
     def restart(self, settings: LaneSettings, placement: StreamPlacement, plan_revision: int) -> None:
         """Restart from the first frame, with other settings or another placement; nothing was heard yet."""
         self.settings = settings
@@ -135,6 +153,7 @@ class StreamRenderer:
         self._begin(placement)
         self.output.announce(placement.start_samples, plan_revision)
 
+    @operation
     def redraw(self, settings: LaneSettings) -> bool:
         """Draw frames that no step has begun with other settings, without rewind or prefill.
 
@@ -150,6 +169,7 @@ class StreamRenderer:
         self.version += 1
         return True
 
+    @operation
     def retake(
         self,
         host: HostSample,
@@ -168,6 +188,7 @@ class StreamRenderer:
         )
         self.output.announce_here(host, plan_revision)
 
+    @operation
     def retake_at(
         self,
         host: HostSample,
@@ -186,6 +207,7 @@ class StreamRenderer:
         self.output.go_on_at(max(stream_sample, self.output.stream_written))
         self.output.announce_here(host, plan_revision)
 
+    @operation
     def move(
         self,
         host: HostSample,
@@ -207,6 +229,7 @@ class StreamRenderer:
         self._cut(frame, settings, replace(placement, zero_samples=zero, unheard_samples=unheard))
         self.output.announce_here(host, plan_revision)
 
+    @operation
     def make_again(
         self,
         host: HostSample,
@@ -225,6 +248,7 @@ class StreamRenderer:
         if context_frames is not None:
             self.stream.rewind(self.stream.n_frames, context_frames)
 
+    @operation
     def steer(self, placement: StreamPlacement) -> None:
         """Align music still to be made to `placement`, led there from made music; nothing is taken back."""
         stream_sample = self.stream_free
@@ -306,12 +330,14 @@ class StreamRenderer:
         self._tune()
         self.version += 1
 
+    @operation
     def end_at(self, end_samples: HostSample, plan_revision: int) -> None:
         """End the music at a host position, with a short fade; made music beyond it is dropped."""
         self.version += 1
         self.output.end_at(end_samples, plan_revision)
         self._set_total()
 
+    @operation
     def quiet_change(self, settings: LaneSettings) -> None:
         """Change settings that need no new tokens; the scheduler sets the fader."""
         self.settings = settings
@@ -324,3 +350,14 @@ class StreamRenderer:
         self.codec_output.with_loudness(target).with_level(1.0 / self.gain)
         if self.codec_output.bend is not None:
             self.codec_output.bend.switch(bending.wanted(self.settings))
+
+
+def _note_begin(renderer: StreamRenderer, placement: StreamPlacement, taken_over: HandoverPrompt | None) -> None:
+    """Record a stream's beginning; another model's music in between ends the journal."""
+    journal, model = journal_of(renderer.output.ring), renderer.model
+    if journal is not None and taken_over is not None:
+        journal.end("another model goes on with the music")
+    elif journal is not None:
+        about = {"model": model.name, "codec": model.codec_runtime, "threads": torch.get_num_threads()}
+        inputs = {"settings": renderer.settings, "seed": renderer.seed, "region": renderer.region}
+        journal.note("begin", placement=placement, **inputs, **about)

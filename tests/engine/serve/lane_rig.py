@@ -10,7 +10,6 @@ import torch
 from bridge.control.arguments import At
 from bridge.control.clients import Client
 from bridge.ring.reader import RingReader
-from bridge.ring.writer import RingWriter
 from bridge.system.clock import Clock
 from bridge.time.transport import Grid, Transport
 from engine.codec.encodec import Encodec, EncodecConfig
@@ -19,6 +18,7 @@ from engine.core.config import LMConfig
 from engine.lm import Conditions, LanguageModel
 from engine.lm.executors.select import choose
 from engine.model import LoadedModel
+from engine.serve.journal.recorder import RecordedRing
 from engine.serve.lane.command import Command
 from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.lane.lane import Lane
@@ -70,7 +70,7 @@ class HandClock(Clock):
         self.seconds += seconds
 
 
-class HandRing(RingWriter):
+class HandRing(RecordedRing):
     """A ring whose host's snapshots are stamped by a clock advanced by hand, not by the machine's."""
 
     clock: Clock

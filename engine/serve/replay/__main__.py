@@ -1,0 +1,7 @@
+"""Runs `command.main`."""
+
+import sys
+
+from engine.serve.replay.command import main
+
+sys.exit(main())
