@@ -123,7 +123,8 @@ class Jam:
         ready_folder(options.out)
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-")))
-            engine = stack.enter_context(jam_engine(options.engine, folder / "engine.log", self._say, self._hear))
+            log = folder / "engine.log"
+            engine = stack.enter_context(jam_engine(options.engine, log, self._say, self._hear, options.offline))
             for line in described(engine.client):
                 self.face.say(line)
             recorder = JamRecorder(options.out, options.rate_hz, CHANNELS, self._say, waits=options.offline)
