@@ -66,8 +66,9 @@ def _exit_code(error: Exception) -> int:
     from plugin_host.history.errors import HistoryError
     from plugin_host.host.jack_client import JackError
     from plugin_host.host.soundcard import SoundCardError
+    from plugin_host.jam.errors import JamError
     from plugin_host.takes.errors import TakeError
 
-    unusable = (RegionError, TakeError, HistoryError)
+    unusable = (RegionError, TakeError, HistoryError, JamError)
     kinds = ((unusable, EXIT_REGION), ((SoundCardError, JackError), EXIT_SOUND_CARD), ((OutputError,), EXIT_OUTPUT))
     return next((code for kind, code in kinds if isinstance(error, kind)), EXIT_ENGINE)

@@ -20,6 +20,7 @@ from bridge.ring.form import Audio
 from plugin_host.jam.deck import JamDeck
 from plugin_host.jam.deck import Repeat as Lap
 from plugin_host.jam.ears import given
+from plugin_host.jam.errors import JamError
 from plugin_host.jam.listening.level import loudness_lufs
 from plugin_host.jam.orders import Accompany, Answer, Order, Release, Relisten, Repeat, Stop, Stretch, Vary
 from plugin_host.jam.pace import Pace
@@ -141,6 +142,8 @@ class Desk:
         self._notes.note(
             "result", sent, order=_name(order), asked=order.bar, bar=result.bar, fault=result.fault, **took
         )
+        if result.fault and self._thread is None:
+            raise JamError(f"the engine did not play: {result.fault}")
         if result.fault:
             self._notes.tell(f"the engine: {result.fault}", sent)
             if isinstance(order, PLAYS):  # it is tried again

@@ -7,12 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from plugin_host.client.client import EngineClient
+from plugin_host.client.client import SLOW_CALL_SECONDS, EngineClient
 from plugin_host.client.engine_process import EngineProcess, free_port
 from plugin_host.client.engine_request import EngineRequest
 from plugin_host.client.udp_connection import Event
 
 CALL_SECONDS = 10.0  # a busy machine may take so long to answer
+PATIENT_SECONDS = 120.0  # offline, where an answer that is given up would make another jam
 
 
 @dataclass(frozen=True)
@@ -25,19 +26,26 @@ class JamEngine:
 
 @contextmanager
 def jam_engine(
-    wish: EngineRequest, log: Path, say: Callable[[str], None], hear: Callable[[Event], None]
+    request: EngineRequest, log: Path, say: Callable[[str], None], hear: Callable[[Event], None], patient: bool = False
 ) -> Iterator[JamEngine]:
-    """A context with the engine, hot; a child ends with it. Raises the engine's errors.  [main]"""
+    """A context with the engine, hot; a child ends with it. `patient`: for jams that are not in real time.
+
+    Raises the engine's errors.  [main]
+    """
 
     def client_at(port: int) -> EngineClient:
-        return EngineClient(port, name="segue jam", secret=wish.secret, on_event=hear, timeout_seconds=CALL_SECONDS)
+        seconds = PATIENT_SECONDS if patient else CALL_SECONDS
+        return EngineClient(
+            port, name="segue jam", secret=request.secret, on_event=hear, timeout_seconds=seconds,
+            slow_timeout_seconds=PATIENT_SECONDS if patient else SLOW_CALL_SECONDS,
+        )  # fmt: skip
 
-    if wish.port:
-        with client_at(wish.port) as client:
+    if request.port:
+        with client_at(request.port) as client:
             yield JamEngine(client, lambda: None)
         return
-    process = EngineProcess(free_port(), log, wish.arguments)
-    say(f"engine: starting, model {wish.model}, device {wish.device}")
+    process = EngineProcess(free_port(), log, request.arguments)
+    say(f"engine: starting, model {request.model}, device {request.device}")
     try:
         process.start()
         client = process.connect(lambda: client_at(process.port), say)

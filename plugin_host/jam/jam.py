@@ -24,6 +24,7 @@ from bridge.time.units import seconds_to_samples
 from plugin_host.client.engine_request import described
 from plugin_host.client.lane_session import LaneSession, Setup
 from plugin_host.client.udp_connection import Event
+from plugin_host.console.output import ready_folder
 from plugin_host.host.timeline import Timeline
 from plugin_host.jam.deck import JamDeck
 from plugin_host.jam.drive import Drive, FilePlayer, OfflineDrive, PacedDrive, read_player
@@ -32,7 +33,7 @@ from plugin_host.jam.engine import JamEngine, jam_engine
 from plugin_host.jam.errors import JamError
 from plugin_host.jam.first_loop import FirstLoop
 from plugin_host.jam.listening.loop_device import known_round_trip
-from plugin_host.jam.live import open_live
+from plugin_host.jam.live import JACK, open_live
 from plugin_host.jam.modes import make_mode
 from plugin_host.jam.options import DEFAULT_BPM, GENERATION_SECONDS, JamOptions
 from plugin_host.jam.pace import Pace
@@ -90,7 +91,7 @@ class Jam:
         self.deck = JamDeck(self.processors, self.timeline, Tape(options.rate_hz, CHANNELS), clicks)
         self.seed = options.seed if options.seed >= 0 else secrets.randbelow(SEEDS)
         self.session: JamSession | None = None
-        self._ending = threading.Event()
+        self._ending, self._round_trip = threading.Event(), 0
         self._script = read_script(options.script) if options.script is not None else []
         self._turns: TurnFiles | None = None
         self.figures = Figures(0, 0, 0, 0, 0)
@@ -118,9 +119,12 @@ class Jam:
     def run(self, with_session: Callable[[JamSession, ExitStack], None] = lambda session, stack: None) -> Recorded:
         """Play it to its end; raises a SegueError. `with_session` gets the session before it begins.  [main]"""
         options, player = self.options, self._player()
+        self._round_trip = self._round_trip_samples() if player is None else 0  # also says if there is no sound card
+        ready_folder(options.out)
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-")))
-            engine = stack.enter_context(jam_engine(options.engine, folder / "engine.log", self._say, self._hear))
+            log = folder / "engine.log"
+            engine = stack.enter_context(jam_engine(options.engine, log, self._say, self._hear, options.offline))
             for line in described(engine.client):
                 self.face.say(line)
             recorder = JamRecorder(options.out, options.rate_hz, CHANNELS, self._say, waits=options.offline)
@@ -174,7 +178,7 @@ class Jam:
         fixed = options.generation_seconds
         if fixed is None and options.offline:
             fixed = GENERATION_SECONDS
-        round_trip = 0 if from_file else self._round_trip_samples()
+        round_trip = self._round_trip
         pace = Pace(fixed, round_trip / options.rate_hz)
         mode = make_mode(options.mode, options.bars, pace)
         voice = Voice(lanes, self.seed, options.reference, abilities, measured=not options.offline)
@@ -201,8 +205,7 @@ class Jam:
         options = self.options
         if options.round_trip_ms is not None:
             return round(seconds_to_samples(options.round_trip_ms / 1000, options.rate_hz))
-        source = None if isinstance(options.source, Path) else options.source
-        known = known_round_trip(source, options.sound_device, options.rate_hz)
+        known = known_round_trip(*self._devices(), options.rate_hz)
         if known is None:
             self._say("the round trip of this sound card is not measured: `segue doctor --audio` does it, once")
         return known or 0
@@ -277,5 +280,11 @@ class Jam:
     def _drive(self, player: FilePlayer | None) -> Drive:
         if player is not None:
             return PacedDrive(self.deck, player)
+        return open_live(self.deck, *self._devices(), self._say)
+
+    def _devices(self) -> tuple[str | int | None, str | int | None]:
+        """Input and output; a JACK client without the other one plays through JACK's sound card."""
         source = None if isinstance(self.options.source, Path) else self.options.source
-        return open_live(self.deck, source, self.options.sound_device, self._say)
+        sink = self.options.sound_device
+        through_jack = any(isinstance(each, str) and each.startswith(JACK) for each in (source, sink))
+        return (source or JACK, sink or JACK) if through_jack else (source, sink)
