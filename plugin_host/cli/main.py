@@ -44,6 +44,7 @@ from plugin_host.cli.options import (
     values_of,
 )  # fmt: skip
 from plugin_host.cli.plugin_commands import add_to as add_plugin
+from plugin_host.cli.stems_command import add_to as add_stems
 from plugin_host.cli.take_commands import add_to as add_takes
 from plugin_host.cli.watch_commands import add_to as add_watch
 from plugin_host.console.screen import print_line
@@ -294,6 +295,7 @@ def version() -> None:
 
 add_jam(app)
 add_takes(app)
+add_stems(app)
 add_watch(app)
 add_plugin(app)
 

@@ -65,6 +65,21 @@ class ModelUsed:
 
 
 @dataclass(frozen=True)
+class StemNote:
+    """What makes a take a stem: its lane and variation, the change of its level, what took it out of a mix of
+    instruments (empty: nothing), the instruments that the model was asked for by name (empty: by its prompt), and of
+    a mix the names of its stems, separated by spaces.
+    """
+
+    lane: str = ""
+    variation: int = 0
+    gain_db: float = 0.0
+    separated: str = ""
+    instruments: str = ""
+    parts: str = ""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a take is made: bars count from 0, `loudness` is "off", "peak" or LUFS, `bits` those of the file."""
 
@@ -82,6 +97,7 @@ class Recipe:
     loudness: str = "off"
     bits: int = 24
     key: str = ""
+    stem: StemNote = StemNote()
     note: str = ""  # what was omitted on reading
 
     @property
@@ -115,6 +131,8 @@ def to_json(recipe: Recipe, with_audio: bool = True) -> str:
         "key": recipe.key,
         "regions": [_region_table(region, with_audio) for region in recipe.regions],
     }  # fmt: skip
+    if recipe.stem.lane:
+        table["stem"] = vars(recipe.stem)
     return json.dumps(table, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -150,6 +168,13 @@ _REGION = (
     Argument("path", "s", "", default="", max_length=1000), Argument("name", "s", "", default="", max_length=100),
     Argument("tempo", "s", "", default="", max_length=TEMPO_MAX),
 )
+_STEM = (
+    Argument("lane", "s", "", default="", max_length=16), Argument("variation", "i", "", low=0, high=100, default=0),
+    Argument("gain_db", "f", "", low=-60, high=60, default=0.0),
+    Argument("separated", "s", "", default="", max_length=64),
+    Argument("instruments", "s", "", default="", max_length=100),
+    Argument("parts", "s", "", default="", max_length=100),
+)
 # fmt: on
 
 
@@ -179,8 +204,9 @@ def from_json(text: str | bytes) -> Recipe:
     values, note = _values(table.get("values", {}))
     model = ModelUsed(**_checked(_table(table.get("model")), _MODEL))
     regions = _regions(table.get("regions", []))
+    stem = StemNote(**_checked(_table(table.get("stem", {})), _STEM))
     got["loop"] = bool(got["loop"])
-    return Recipe(**got, signature=signature, values=values, model=model, regions=regions, note=note)
+    return Recipe(**got, signature=signature, values=values, model=model, regions=regions, stem=stem, note=note)
 
 
 def _marks(text: str | bytes) -> int:
