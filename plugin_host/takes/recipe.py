@@ -67,15 +67,13 @@ class ModelUsed:
 @dataclass(frozen=True)
 class StemNote:
     """What makes a take a stem: its lane and variation, the change of its level, what took it out of a mix of
-    instruments (empty: nothing), the instruments that the model was asked for by name (empty: by its prompt), and of
-    a mix the names of its stems, separated by spaces.
+    instruments (empty: nothing), and of a mix the names of its stems, separated by spaces.
     """
 
     lane: str = ""
     variation: int = 0
     gain_db: float = 0.0
     separated: str = ""
-    instruments: str = ""
     parts: str = ""
 
 
@@ -172,7 +170,6 @@ _STEM = (
     Argument("lane", "s", "", default="", max_length=16), Argument("variation", "i", "", low=0, high=100, default=0),
     Argument("gain_db", "f", "", low=-60, high=60, default=0.0),
     Argument("separated", "s", "", default="", max_length=64),
-    Argument("instruments", "s", "", default="", max_length=100),
     Argument("parts", "s", "", default="", max_length=100),
 )
 # fmt: on

@@ -13,6 +13,7 @@ from bridge.control.requests import error_datagram
 from bridge.control.take_rows import TAKE
 from bridge.control.udp_socket import open_socket
 from bridge.errors import SegueError, UnknownAddress
+from plugin_host.takes.stems.desk import ADDRESSES, Peer, StemsDesk
 
 _WAIT_SECONDS = 0.2
 
@@ -23,9 +24,12 @@ class TakeHandlers:
     Port 0 takes a free one, see `port`.
     """
 
-    def __init__(self, port: int, put: Callable[[Mapping[str, Value]], None]) -> None:
-        self._put = put
+    def __init__(
+        self, port: int, put: Callable[[Mapping[str, Value]], None], stems: StemsDesk | None = None
+    ) -> None:  # fmt: skip
+        self._put, self._stems = put, stems or StemsDesk()
         self._socket = open_socket("127.0.0.1", port)
+        self._stems.connect(self._socket.sendto)
         self.port = int(self._socket.getsockname()[1])
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="segue-orders", daemon=True)
@@ -51,15 +55,17 @@ class TakeHandlers:
             except SegueError:
                 continue
             for packet in packets:
-                self._socket.sendto(self._answer(packet), source)
+                self._socket.sendto(self._answer(packet, source), source)
 
-    def _answer(self, packet: Packet) -> bytes:
+    def _answer(self, packet: Packet, source: Peer) -> bytes:
         """Accept an order, or answer with its error."""
         first = packet.values[0] if packet.values else 0
         number = int(first) if isinstance(first, (int, float)) and 0 <= first < 2**24 else 0
         try:
+            if packet.address in ADDRESSES:
+                return self._stems.answer(packet, source, self._put)
             if packet.address != TAKE.address:
-                raise UnknownAddress(f"only {TAKE.address} is taken here")
+                raise UnknownAddress(f"only {', '.join((TAKE.address, *ADDRESSES))} are taken here")
             values = TAKE.check(packet.values)
             if not Path(str(values["path"])).is_absolute():
                 raise UnknownAddress(f"{values['path']!r} is not a full path")

@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bridge.control.messages import ROLES
+from bridge.control.parameters import PARAMETERS
 from bridge.ring.form import Audio
 from plugin_host.takes.recipe import REGION_BYTES_MAX, Recipe, StemNote, UsedRegion
-from plugin_host.takes.stems.lanes import Lane
+from plugin_host.takes.stems.lanes import NAMES, Lane
 
 INSTRUMENTS, CONTEXT, MELODY = "instruments", "context", "melody"
 
@@ -34,16 +35,24 @@ class Made:
 
 def lane_recipe(base: Recipe, lane: Lane, variation: int, made: Sequence[Made], abilities: frozenset[str]) -> Recipe:
     """The recipe of a lane; `base` is that of the order, `made` has the earlier lanes of its variation.  [main]"""
-    named = INSTRUMENTS in abilities
-    words = "" if named else lane.words
-    note = StemNote(lane.name, variation, instruments=lane.name if named else "")
-    prompt = ", ".join(filter(None, (words, base.prompt)))
-    return replace(base, prompt=prompt, regions=_regions(base, lane, made, abilities), stem=note)
+    named = takes_instruments(abilities)
+    prompt = ", ".join(filter(None, ("" if named else lane.words, base.prompt)))
+    values = {**base.values, INSTRUMENTS: float(1 << NAMES.index(lane.name))} if named else base.values
+    regions = _regions(base, lane, made, abilities)
+    return replace(base, prompt=prompt, values=values, regions=regions, stem=StemNote(lane.name, variation))
+
+
+def takes_instruments(abilities: frozenset[str]) -> bool:
+    """Whether instruments are asked for by name: by a lane parameter, which is a sum of a bit for each of `NAMES`.
+
+    [any]
+    """
+    return INSTRUMENTS in abilities and INSTRUMENTS in PARAMETERS
 
 
 def _regions(base: Recipe, lane: Lane, made: Sequence[Made], abilities: frozenset[str]) -> tuple[UsedRegion, ...]:
     regions = base.regions
-    if not lane.tonal and INSTRUMENTS not in abilities:
+    if not lane.tonal and not takes_instruments(abilities):
         regions = tuple(region for region in regions if region.role != MELODY)
     heard = list(made)
     role = CONTEXT if CONTEXT in abilities and CONTEXT in ROLES else MELODY

@@ -4,7 +4,6 @@ All of it [main].
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from plugin_host.console.output import put
@@ -27,8 +26,3 @@ def write(folder: Path, state: State) -> None:
         names += [f"{row.lane} {number}" for row in rows]
     if files:
         put(folder / NAME, project_file([read_take(path) for path in files], groups, names))
-
-
-def best_files(folder: Path, state: State) -> Sequence[Path]:
-    """The stems of the best variation; none if no variation is complete."""
-    return [folder / row.file for row in state.rows if state.ranks and row.variation == state.ranks[0]]

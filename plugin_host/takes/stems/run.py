@@ -26,7 +26,7 @@ from plugin_host.takes.make import make_all
 from plugin_host.takes.order import Say, batched, recipe_of, whole
 from plugin_host.takes.recipe import Recipe, StemNote, region_bytes
 from plugin_host.takes.stems import page, project, rank, separate, state
-from plugin_host.takes.stems.conditioning import INSTRUMENTS, Made, lane_recipe
+from plugin_host.takes.stems.conditioning import INSTRUMENTS, Made, lane_recipe, takes_instruments
 from plugin_host.takes.stems.figures import SILENT_DB, level_db, measure_stem, pitch_classes
 from plugin_host.takes.stems.lanes import MIX, Lane, lanes_text
 from plugin_host.takes.stems.level import CEILING_DB, guarded_gain_db
@@ -53,7 +53,7 @@ class Way:
 def way_of(engine: HotEngine) -> Way:
     """How the engine's model is asked for stems.  [main]"""
     abilities = frozenset(engine.client.model().abilities.split())
-    if INSTRUMENTS in abilities:
+    if takes_instruments(abilities):
         return Way(abilities, "", "the model is asked for each instrument by name")
     why_not = separate.missing()
     if not why_not:
@@ -175,7 +175,7 @@ class StemsRun:
         figures = measure_stem(audio, recipe, lane, self._region_classes)
         score = rank.stem_score(figures, recipe.stem.gain_db != 0.0)
         path = self._path(number, lane.name)
-        how = recipe.stem.separated or ("by name" if recipe.stem.instruments else "by words")
+        how = recipe.stem.separated or ("by name" if recipe.values.get(INSTRUMENTS) else "by words")
         row = state.StemRow(number, lane.name, f"{number}/{path.name}", figures, score, how, state.outline(audio),
                              note)  # fmt: skip
         self._rows.append(row)

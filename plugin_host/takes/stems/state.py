@@ -70,6 +70,14 @@ def write(folder: Path, state: State) -> None:
     put(folder / NAME, json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def best_files(folder: Path) -> list[Path]:
+    """The stems of the best variation in a folder; none before one is complete. TakeError.  [main]"""
+    table = _table(folder)
+    best = next(iter(table.get("ranks", [])), 0)
+    rows = [row for row in table.get("stems", []) if row["variation"] == best]
+    return [folder / str(int(best)) / Path(str(row["file"])).name for row in rows]  # never outside the folder
+
+
 def outline(audio: Audio) -> tuple[float, ...]:
     """The highest sample of each of 240 equal parts of audio [n, channels], 0 to 1, for a picture.  [any]"""
     parts = np.array_split(np.abs(audio).max(axis=1), OUTLINE) if len(audio) else []
@@ -82,15 +90,19 @@ def _number(value: float) -> float | None:
 
 def seed_of(folder: Path) -> int:
     """The seed of the order that was begun in a folder; -1 for none. TakeError if its file is not Segue's.  [main]"""
+    seed = _table(folder).get("seed", -1)
+    return seed if type(seed) is int and 0 <= seed <= WHOLE_MAX else -1
+
+
+def _table(folder: Path) -> dict[str, Any]:
+    """The file's content; empty without a file."""
     path = folder / NAME
     if not path.exists():
-        return -1
+        return {}
     try:
         table: Any = json.loads(read_note(path, BYTES_MAX))
-        if isinstance(table, dict) and table.get("segue_stems") == VERSION and type(table["seed"]) is int:
-            seed = int(table["seed"])
-            if 0 <= seed <= WHOLE_MAX:
-                return seed
-    except (ValueError, KeyError, RecursionError):
+        if isinstance(table, dict) and table.get("segue_stems") == VERSION:
+            return table
+    except (ValueError, RecursionError):
         pass
     raise TakeError(f"{plain(str(path))} is no list of stems that this Segue reads: choose another folder")

@@ -22,6 +22,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from bridge.control.arguments import Argument
+from bridge.control.parameters import PARAMETERS
 from bridge.ring.form import Audio
 from plugin_host.takes.engines import HotEngine
 from plugin_host.takes.errors import TakeError, TakeFailed
@@ -53,6 +55,7 @@ class Engine:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, abilities: str = "text melody style continue tempo") -> None:
         self.abilities, self.seen, self.fails_at = abilities, list[Recipe](), -1
         self.stop_at, self.cancelled = -1, threading.Event()
+        self.held: threading.Event | None = None  # from the second take on each waits for it, or to be stopped
         self.hot = HotEngine(self, "noise", "float32", "", lambda: True)  # type: ignore[arg-type]
         monkeypatch.setattr("plugin_host.takes.make.make", self.make)
         monkeypatch.setattr(separate, "missing", lambda: "not here")
@@ -67,9 +70,11 @@ class Engine:
         self.seen.append(recipe)
         if len(self.seen) == self.stop_at:
             self.cancelled.set()
+        while self.held is not None and len(self.seen) > 1 and not (self.held.is_set() or (stop and stop.is_set())):
+            time.sleep(0.002)
         if stop is not None and stop.is_set():
             raise TakeFailed("given up")
-        return replace(recipe, values={"temperature": 1.0}), sound_of(recipe)
+        return replace(recipe, values={"temperature": 1.0, **recipe.values}), sound_of(recipe)
 
 
 @pytest.fixture
@@ -186,10 +191,13 @@ def test_lanes_hear_the_lanes_that_are_there(
 def test_a_model_that_takes_instruments_is_asked_by_name(
     order: StemsOrder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The parameter `instruments` has a bit for each of lanes.NAMES, in that order."""
+    row = Argument("instruments", "i", "", low=0, high=255, default=0)
+    monkeypatch.setitem(PARAMETERS, "instruments", row)  # type: ignore[arg-type]
     engine = Engine(monkeypatch, "text melody style continue tempo instruments")
     made(replace(order, variations=1), engine, tmp_path / "out")
-    assert [(recipe.stem.instruments, recipe.prompt) for recipe in engine.seen] == [
-        (name, "dub & <bass>") for name in ("drums", "bass", "keys")]  # fmt: skip
+    assert [(recipe.values["instruments"], recipe.prompt) for recipe in engine.seen] == [
+        (bit, "dub & <bass>") for bit in (1, 2, 4)]  # fmt: skip
     assert [region.role for region in engine.seen[0].regions] == ["melody"]
     assert "was not trained" not in (tmp_path / "out" / "index.html").read_text()
 
