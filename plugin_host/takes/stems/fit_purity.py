@@ -22,7 +22,7 @@ from plugin_host.takes.stems.lanes import KINDS
 from plugin_host.takes.stems.purity_features import N_FEATURES
 from plugin_host.takes.stems.sound import Floats
 
-HIDDEN, STEPS, RATE, DECAY, NOISE = 16, 600, 0.005, 0.5, 0.1
+HIDDEN, STEPS, RATE, DECAY, NOISE = 32, 600, 0.005, 0.5, 0.1
 HELD_OUT = 5  # every so manieth piece
 PURE = 0.99
 

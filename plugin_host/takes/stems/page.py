@@ -55,7 +55,8 @@ def _variation(state: State, number: int, kind: str) -> str:
         "not complete")  # fmt: skip
     mix = ""
     if number in state.mixes:
-        mix = f"<tr class=mix><th>mix</th><td>{_sound(f'{number}/{MIX}.{kind}', state.mixes[number])}</td></tr>"
+        sound = _sound(f"{number}/{MIX}.{kind}", state.mixes[number])
+        mix = f"<tr class=mix><th>mix</th><td>{sound}</td><td colspan=8></td></tr>"
     heads = "".join(f"<th>{name}</th>" for name in ("lane", "", "purity", "beat", "key", "level", "silence", "repeats",
                                                      "score", "made"))  # fmt: skip
     return (f'<section><h2>Variation {number} <small>{place}</small></h2>\n<table><tr>{heads}</tr>{mix}'

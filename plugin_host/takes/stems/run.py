@@ -189,7 +189,7 @@ class StemsRun:
         """The sum of a variation's stems; lowered as a whole if it would clip."""
         made = self._made[variation]
         recipe = seeded(self._base, self.seed, variation)
-        total = np.sum([each.audio for each in made], axis=0, dtype=np.float32)
+        total = np.stack([each.audio for each in made]).sum(axis=0)
         peak = float(20 * np.log10(np.abs(total).max() + 1e-12))
         gain = min(0.0, CEILING_DB - peak)
         note = StemNote(MIX, variation, round(gain, 3), parts=" ".join(each.lane.name for each in made))

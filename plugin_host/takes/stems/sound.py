@@ -37,7 +37,7 @@ def energy(levels: Floats) -> Floats:
 
 def _bands(size: int, rate_hz: int) -> Floats:
     """Weights [bins, 72] from a spectrum's bins to bands: a bin goes to the bands around it, by its distance."""
-    hz = np.fft.rfftfreq(size, 1.0 / rate_hz)
+    hz = np.asarray(np.fft.rfftfreq(size, 1.0 / rate_hz), np.float64)
     place = np.log(np.maximum(hz, 1.0) / LOW_HZ) / np.log(HIGH_HZ / LOW_HZ) * (N_BANDS - 1)
     near = np.clip(1.0 - np.abs(place[:, None] - np.arange(N_BANDS)), 0.0, None)
     return np.asarray(near * _heard(hz)[:, None], np.float64)

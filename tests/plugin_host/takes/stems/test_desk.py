@@ -21,6 +21,7 @@ from plugin_host.takes.order import TakeOrder
 from plugin_host.takes.watch import FolderWatch, WatchOptions
 
 WAIT_SECONDS = 60
+LANES = ("drums", "bass", "keys")
 
 
 @pytest.fixture
