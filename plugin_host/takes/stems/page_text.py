@@ -28,8 +28,8 @@ CANNOT = (
 
 LEGEND = """<section><h2>The figures</h2><dl>
 <dt>purity</dt><dd>Share of the stem's energy, as loud as it is heard, that is drums, bass, or other instruments, as the
-lane asks; estimated by a small network of Segue's. It tells these three apart, not keys from guitars; a quiet tone beside drums
-counts for more than its energy.</dd>
+lane asks; estimated by a small network of Segue's. It tells these three apart, not keys from guitars; a quiet tone
+beside drums counts for more than its energy.</dd>
 <dt>beat</dt><dd>How far attacks lie behind the sixteenths of the beat (early: negative), and how clearly they lie
 there: 1 is all of them at one place, 0 anywhere.</dd>
 <dt>key</dt><dd>Share of the eleven transpositions of the stem that would fit the region's tones worse; 50 % is chance.

@@ -2,9 +2,10 @@
 
     levels --features of 2 s--> 72 numbers --tanh--> 32 --softmax--> shares, averaged by energy
 
-It was fitted on stems of composed pieces, alone and mixed at known levels, half of them through the embedded codec
+It was fitted on stems of composed pieces, alone and mixed at known levels, most of them through the embedded codec
 (`fit_purity.py`); tests/data/stems has true stems of pieces that it was not fitted on. It tells kinds of instruments
-apart, not one instrument of a kind from another, and quiet tones beside drums count for more than their energy. All of it [any].
+apart, not one instrument of a kind from another, and quiet tones beside drums count for more than their energy.
+All of it [any].
 """
 
 from __future__ import annotations

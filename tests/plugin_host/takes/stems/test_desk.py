@@ -83,6 +83,29 @@ def test_orders_of_stems_that_make_no_sense_are_refused(
     assert not engine.seen
 
 
+def test_an_order_is_cancelled_by_removing_its_file(song: Path, engine: Engine) -> None:
+    folder = song.parent
+    song.rename(folder / ".song.wav")
+    order = folder / "x.segue"
+    order.write_text(lines(path=".song.wav", lanes="drums,keys", variations=1, name="verse"))
+    engine.held = threading.Event()
+
+    def remove() -> None:
+        while not (folder / "verse-takes" / "1" / "drums.wav").exists():
+            threading.Event().wait(0.005)
+        order.unlink()
+
+    remover = threading.Thread(target=remove)
+    remover.start()
+    watching(folder).run()
+    remover.join()
+    made = files(folder / "verse-takes")
+    assert "1/drums.wav" in made
+    assert not {"1/keys.wav", "1/mix.wav"} & made
+    assert not (folder / "takes.txt").exists()
+    assert not list(folder.glob("*error.txt"))
+
+
 class Panel:
     """A client that orders stems and listens to their progress."""
 

@@ -63,14 +63,16 @@ class Engine:
     def model(self) -> SimpleNamespace:
         return SimpleNamespace(abilities=self.abilities)
 
-    def make(self, engine: object, recipe: Recipe, say: object, show: object, stop: threading.Event | None
-             ) -> tuple[Recipe, Audio]:  # fmt: skip
+    def make(
+        self, engine: object, recipe: Recipe, say: object, show: Callable[[float], None], stop: threading.Event | None
+    ) -> tuple[Recipe, Audio]:
         if len(self.seen) == self.fails_at:
             raise TakeFailed("lost")
         self.seen.append(recipe)
         if len(self.seen) == self.stop_at:
             self.cancelled.set()
         while self.held is not None and len(self.seen) > 1 and not (self.held.is_set() or (stop and stop.is_set())):
+            show(0.5)
             time.sleep(0.002)
         if stop is not None and stop.is_set():
             raise TakeFailed("given up")
