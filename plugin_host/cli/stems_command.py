@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -80,6 +80,19 @@ def stems(
     Writes OUT/1/drums.wav ... OUT/1/mix.wav, stems.dawproject (a group for each variation), index.html (figures,
     pictures and players) and stems.json. Ctrl-C stops; what is made stays, and the same command goes on from there.
     """
+    meter = shared.meter_of(signature)
+    start_beats = float((at - 1) * meter.beats_per_bar) if at else None
+    take = {
+        "region": shared.region_of(region, reference, region_bpm, start_beats), "bpm": bpm, "signature": meter, "bars": bars, "prompt": prompt, "preset": preset, "seed": seed,
+        "values": values_of(values), "rate_hz": rate, "bits": int(bits.value), "kind": format.value, "loop": loop,
+    }  # fmt: skip
+    engine = shared.engine_of(port, secret_file, model, device, precision)
+    _make(take, lanes, variations, levels is Levels.GUARDED, at_once, out, engine)
+
+
+def _make(
+    take: dict[str, Any], lanes: str, variations: int, guarded: bool, at_once: int, out: Path, engine: Any
+) -> None:
     from plugin_host.console.screen import Screen
     from plugin_host.takes.engines import hot_engine
     from plugin_host.takes.order import TakeOrder, looked_at
@@ -87,17 +100,10 @@ def stems(
     from plugin_host.takes.stems.order import StemsOrder
     from plugin_host.takes.stems.run import make_stems
 
-    meter = shared.meter_of(signature)
-    take = TakeOrder(
-        region=shared.region_of(region, reference, region_bpm, float((at - 1) * meter.beats_per_bar) if at else None),
-        bpm=bpm, signature=meter, bars=bars, prompt=prompt, preset=preset, seed=seed, values=values_of(values),
-        rate_hz=rate, bits=int(bits.value), kind=format.value, loop=loop,
-    )  # fmt: skip
-    order = StemsOrder(take, read_lanes(lanes), variations, levels is Levels.GUARDED, at_once)
-    screen = Screen()
-    base = looked_at(take, screen.say, out)
-    with hot_engine(shared.engine_of(port, secret_file, model, device, precision), screen.say) as engine:
-        folder = make_stems(order, engine, out, screen.say, screen.show, base=base)
+    order, screen = StemsOrder(TakeOrder(**take), read_lanes(lanes), variations, guarded, at_once), Screen()
+    base = looked_at(order.take, screen.say, out)
+    with hot_engine(engine, screen.say) as hot:
+        folder = make_stems(order, hot, out, screen.say, screen.show, base=base)
     screen.say(f"  {folder / 'index.html'}")
 
 
