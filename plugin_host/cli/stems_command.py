@@ -83,7 +83,8 @@ def stems(
     meter = shared.meter_of(signature)
     start_beats = float((at - 1) * meter.beats_per_bar) if at else None
     take = {
-        "region": shared.region_of(region, reference, region_bpm, start_beats), "bpm": bpm, "signature": meter, "bars": bars, "prompt": prompt, "preset": preset, "seed": seed,
+        "region": shared.region_of(region, reference, region_bpm, start_beats),
+        "bpm": bpm, "signature": meter, "bars": bars, "prompt": prompt, "preset": preset, "seed": seed,
         "values": values_of(values), "rate_hz": rate, "bits": int(bits.value), "kind": format.value, "loop": loop,
     }  # fmt: skip
     engine = shared.engine_of(port, secret_file, model, device, precision)
