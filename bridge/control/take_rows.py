@@ -13,14 +13,15 @@ from bridge.control.time_rows import DENOMINATORS
 WATCH_PORT = 9610
 
 # fmt: off
-TAKE = rows.request(
-    "take", rows.text("path", "of the region's audio file; absolute, or beside the job file"), ROLE,
-    Argument("bpm", "f", "the song's tempo there, quarter notes a minute", "bpm", 20, 999),
+_PATH = rows.text("path", "of the region's audio file; absolute, or beside the job file")
+_SONG_BPM = Argument("bpm", "f", "the song's tempo there, quarter notes a minute", "bpm", 20, 999)
+_PLACE = (
     rows.bounded("numerator", "i", "of the time signature", 1, 64, default=4),
     Argument("denominator", "i", "of the time signature", low=1, choices=DENOMINATORS, default=4),
     Argument(START.name, "f", START.meaning, START.unit, default=0.0),
     rows.bounded("bars", "i", "how many bars; 0: as many as the region, or 8 after it", 0, 1000, "bars", 0),
-    rows.bounded("takes", "i", "how many takes, each with its own seed", 1, 100, default=1),
+)
+_FROM = (
     rows.bounded("seed", "i", "of the first; -1: drawn", -1, WHOLE_MAX, default=-1),
     rows.text("prompt", "a description of the music", default=""),
     rows.bounded("offset_seconds", "f", "where in the file the region begins", 0, 1e6, "s", 0.0),
@@ -28,7 +29,32 @@ TAKE = rows.request(
     rows.text("name", "of the folder and files of its takes; empty: the file's", 64, ""),
     Argument("region_bpm", "f", "the region's own tempo, from 20; 0: from metadata, name, the song, or its sound",
              "bpm", 0, 999, default=0.0),
-    meaning="Orders takes of a region.", local=True,
+)
+TAKE = rows.request(
+    "take", _PATH, ROLE, _SONG_BPM, *_PLACE,
+    rows.bounded("takes", "i", "how many takes, each with its own seed", 1, 100, default=1),
+    *_FROM, meaning="Orders takes of a region.", local=True,
+)
+STEMS = rows.request(
+    "stems", _PATH, ROLE, _SONG_BPM,
+    rows.text("lanes", "like drums,bass,keys; NAME=WORDS for words of one's own", 400),
+    rows.bounded("variations", "i", "how many variations, each with its own seed", 1, 32, default=4),
+    *_PLACE, *_FROM,
+    meaning="Orders stems of a region. Progress is sent to where the order came from.", local=True,
+)
+STEMS_CANCEL = rows.request(
+    "stems/cancel", rows.count("order", "id of the order"),
+    meaning="Cancels an order of stems, also while it is made. What is made stays; the same order goes on.", local=True,
+)
+STEMS_PROGRESS = rows.answer(
+    "stems/progress", rows.count("order", "id of the order"),
+    Argument("state", "s", "of the order, or `made`: a stem is written",
+             choices=("making", "made", "done", "cancelled", "failed")),
+    rows.count("done", "stems that are there"), rows.count("total", "stems of the order"),
+    rows.figure("share", "of all stems that is made, 0 to 1"), rows.count("variation", "of the stem; 0: none"),
+    rows.text("lane", "of the stem"), rows.figure("purity", "of the stem, 0 to 1; -1: none"),
+    rows.text("path", "of the stem"),
+    meaning="A moment of an order of stems.",
 )
 _ORDER = rows.count("order", "id of the order; 0: a job file")
 _MADE = rows.text("name", "of the folder of the order's takes", 64), rows.text("path", "of the file that was made")

@@ -46,6 +46,7 @@ from plugin_host.cli.options import (
 )  # fmt: skip
 from plugin_host.cli.plugin_commands import add_to as add_plugin
 from plugin_host.cli.render_command import add_to as add_render
+from plugin_host.cli.stems_command import add_to as add_stems
 from plugin_host.cli.take_commands import add_to as add_takes
 from plugin_host.cli.watch_commands import add_to as add_watch
 from plugin_host.console.screen import print_line
@@ -298,6 +299,7 @@ add_jam(app)
 add_takes(app)
 add_history(app)
 add_render(app)
+add_stems(app)
 add_watch(app)
 add_plugin(app)
 

@@ -67,7 +67,7 @@ def add_line(path: Path, line: str) -> None:
         raise cannot(path, fault) from None
 
 
-def read_note(path: Path) -> str:
+def read_note(path: Path, most_bytes: int = _NOTE_BYTES_MAX) -> str:
     """The content of a small text file; empty if there is none, or no plain file. Never blocks.  [any]"""
     try:
         handle = os.open(path, os.O_RDONLY | _PLAIN)
@@ -75,7 +75,7 @@ def read_note(path: Path) -> str:
         return ""
     try:
         plain = stat.S_ISREG(os.fstat(handle).st_mode)
-        return os.read(handle, _NOTE_BYTES_MAX).decode("utf-8", "replace") if plain else ""
+        return os.read(handle, most_bytes).decode("utf-8", "replace") if plain else ""
     except OSError:
         return ""
     finally:

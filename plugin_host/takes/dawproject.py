@@ -14,6 +14,7 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -26,10 +27,20 @@ from plugin_host.takes.finish import Finished
 from plugin_host.takes.loudness import measure
 from plugin_host.takes.take import Take, read_take, title_of, wav_file
 
-TRACKS_MAX = 256
+TRACKS_MAX = 320  # 32 variations of 8 lanes are 256 tracks and 32 groups
 AROUND_BYTES_MAX = 2**26  # besides the samples in a take's file: a larger file is rewritten, not copied
 _HEAD = b'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 _EPOCH = (2020, 1, 1, 0, 0, 0)  # of all entries: the same takes give the same file
+
+
+@dataclass(frozen=True)
+class Group:
+    """Takes whose tracks lie in one group: its name, its first take and how many, and whether it is muted."""
+
+    name: str
+    first: int
+    count: int
+    muted: bool = False
 
 
 def export(files: Sequence[Path], out: Path, say: Callable[[str], None]) -> None:
@@ -42,8 +53,11 @@ def export(files: Sequence[Path], out: Path, say: Callable[[str], None]) -> None
     say(f"  {out}  ({len(takes)} tracks, {first.bpm:g} bpm)")
 
 
-def project_file(takes: Sequence[Take]) -> bytes:
-    """The bytes of a .dawproject of these takes; TakeError if their signatures differ.  [any]"""
+def project_file(takes: Sequence[Take], groups: Sequence[Group] = (), track_names: Sequence[str] = ()) -> bytes:
+    """The bytes of a .dawproject of these takes; TakeError if their signatures differ.  [any]
+
+    Tracks lie in `groups`, if there are any, which have all takes. They are named after their files, or as given.
+    """
     meters = {take.recipe.signature for take in takes}
     if len(meters) > 1:
         signatures = ", ".join(sorted(f"{meter.numerator}/{meter.denominator}" for meter in meters))
@@ -51,7 +65,7 @@ def project_file(takes: Sequence[Take]) -> bytes:
     names = _names(takes)
     memory = io.BytesIO()
     with zipfile.ZipFile(memory, "w") as archive:
-        _add(archive, "project.xml", _HEAD + tostring(project_xml(takes, names), "utf-8"))
+        _add(archive, "project.xml", _HEAD + tostring(project_xml(takes, names, groups, track_names), "utf-8"))
         _add(archive, "metadata.xml", _HEAD + tostring(_metadata(takes), "utf-8"))
         for take, name in zip(takes, names, strict=True):
             _add(archive, f"audio/{name}.wav", _wav(take, name))
@@ -97,7 +111,9 @@ def _metadata(takes: Sequence[Take]) -> Element:
     return root
 
 
-def project_xml(takes: Sequence[Take], names: Sequence[str]) -> Element:
+def project_xml(
+    takes: Sequence[Take], names: Sequence[str], groups: Sequence[Group] = (), track_names: Sequence[str] = ()
+) -> Element:
     """The project's XML tree, with elements in the schema's order.  [any]"""
     first = takes[0].recipe
     root = Element("Project", version="1.0")
@@ -108,8 +124,7 @@ def project_xml(takes: Sequence[Take], names: Sequence[str]) -> Element:
     meter = {"numerator": str(first.signature.numerator), "denominator": str(first.signature.denominator)}
     SubElement(transport, "TimeSignature", meter, id="meter")
     structure = SubElement(root, "Structure")
-    for number, (take, name) in enumerate(zip(takes, names, strict=True)):
-        _track(structure, f"take{number}", name, str(take.audio.shape[1]), "regular", "master")
+    _tracks(structure, takes, track_names or names, groups)
     _track(structure, "main", "Master", "2", "master", "")
     arrangement = SubElement(root, "Arrangement", id="arrangement")
     lanes = SubElement(arrangement, "Lanes", timeUnit="beats", id="lanes")
@@ -119,13 +134,34 @@ def project_xml(takes: Sequence[Take], names: Sequence[str]) -> Element:
     return root
 
 
-def _track(structure: Element, id: str, name: str, channels: str, role: str, to: str) -> None:
-    track = SubElement(structure, "Track", contentType="audio", loaded="true", id=id, name=name)
+def _tracks(structure: Element, takes: Sequence[Take], names: Sequence[str], groups: Sequence[Group]) -> None:
+    """A track for each take: inside its group, or beside the master."""
+    inside = {at: number for number, group in enumerate(groups) for at in range(group.first, group.first + group.count)}
+    folders = []
+    for number, group in enumerate(groups):
+        folder = _track(structure, f"group{number}", xml_text(plain(group.name)), "2", "master", "master", "tracks")
+        if group.muted:
+            channel = folder.find("Channel")
+            assert channel is not None
+            channel.insert(0, Element("Mute", value="true", id=f"mute{number}", name="Mute"))
+        folders.append(folder)
+    for number, (take, name) in enumerate(zip(takes, names, strict=True)):
+        parent, to = structure, "master"
+        if number in inside:
+            parent, to = folders[inside[number]], f"channel-group{inside[number]}"
+        _track(parent, f"take{number}", name, str(take.audio.shape[1]), "regular", to)
+
+
+def _track(
+    structure: Element, id: str, name: str, channels: str, role: str, to: str, content: str = "audio"
+) -> Element:
+    track = SubElement(structure, "Track", contentType=content, loaded="true", id=id, name=name)
     to_master = {"destination": to} if to else {}
-    channel_id = "master" if role == "master" else f"channel-{id}"
+    channel_id = "master" if id == "main" else f"channel-{id}"
     channel = SubElement(track, "Channel", {"audioChannels": channels, "role": role, "id": channel_id, **to_master})
     SubElement(channel, "Pan", unit="normalized", min="0", max="1", value="0.5", id=f"pan-{id}", name="Pan")
     SubElement(channel, "Volume", unit="linear", min="0", max="2", value="1", id=f"volume-{id}", name="Volume")
+    return track
 
 
 def _clip(lanes: Element, take: Take, name: str, number: int) -> None:

@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bridge.control.arguments import Value
-from bridge.control.take_rows import TAKE
+from bridge.control.take_rows import STEMS, TAKE
 from bridge.errors import RegionMissing, RegionTooShort, RegionUnreadable, SegueError
 from bridge.region.region import check_form
 from bridge.region.region_file import open_plain
@@ -29,9 +29,11 @@ from plugin_host.takes.place import TakeRegionRequest
 
 ENDING = ".segue"
 FILE_BYTES_MAX = 16_384
+_PART = ("path", "offset_seconds", "length_seconds", "role")
 _AT_ONCE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 COLUMNS = {column.name: column for column in TAKE.arguments if column.name != "id"}
+STEMS_COLUMNS = {column.name: column for column in STEMS.arguments if column.name != "id"}  # of an order with lanes
 
 
 def read_job(file: Path) -> dict[str, Value]:
@@ -64,10 +66,11 @@ def _text(file: Path) -> str:
 
 def checked(given: Mapping[str, str], who: str, folder: Path) -> dict[str, Value]:
     """Fields from their texts; paths are relative to `folder`. TakeError.  [any]"""
-    if strange := sorted(set(given) - set(COLUMNS)):
-        raise TakeError(f"{who}: there is no {strange[0][:32]!r}; there is {', '.join(COLUMNS)}")
+    columns = STEMS_COLUMNS if given.get("lanes") else COLUMNS
+    if strange := sorted(set(given) - {"lanes", *columns}):
+        raise TakeError(f"{who}: there is no {strange[0][:32]!r}; there is {', '.join(columns)}")
     values: dict[str, Value] = {}
-    for name, column in COLUMNS.items():
+    for name, column in columns.items():
         text = given.get(name)
         if text is None and column.default is None:
             raise TakeError(f"{who}: {name} is missing")
@@ -94,7 +97,7 @@ def order_of(values: Mapping[str, Value], usual: TakeOrder, scratch: Path) -> Ta
         bpm=bpm,
         signature=Signature(int(str(got["numerator"])), int(str(got["denominator"]))),
         bars=int(str(got["bars"])) or usual.bars,
-        takes=max(int(str(got["takes"])), usual.takes),
+        takes=max(int(str(got.get("takes", 1))), usual.takes),
         seed=int(str(got["seed"])) if got["seed"] != -1 else usual.seed,
         prompt=str(got["prompt"]) or usual.prompt,
     )
@@ -107,7 +110,7 @@ def name_of(values: Mapping[str, Value]) -> str:
 
 def error_name(values: Mapping[str, Value]) -> str:
     """The name of its error file, unique for each part and file.  [any]"""
-    part = "\n".join(str(values[column]) for column in ("path", "offset_seconds", "length_seconds", "role"))
+    part = "\n".join(str(values.get(column, "")) for column in _PART)
     return f"{name_of(values)}-{hashlib.sha256(part.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 

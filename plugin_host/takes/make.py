@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -38,15 +39,39 @@ LOOK_SECONDS = 0.02
 SPARE_FRAMES = 8  # after the last bar: the codec looks ahead
 
 
+class Stop(Protocol):
+    """Tells whether to stop, as `threading.Event` does."""
+
+    def is_set(self) -> bool:
+        """Whether to stop.  [any]"""
+        ...
+
+
+class _AnyOf:
+    """Stops when one of them does."""
+
+    def __init__(self, *stops: Stop) -> None:
+        self._stops = stops
+
+    def is_set(self) -> bool:
+        return any(stop.is_set() for stop in self._stops)
+
+
 def make_all(
-    engine: HotEngine, recipes: Sequence[Recipe], say: Callable[[str], None], show: Callable[[float], None]
+    engine: HotEngine,
+    recipes: Sequence[Recipe],
+    say: Callable[[str], None],
+    show: Callable[[float], None],
+    cancelled: Stop | None = None,
 ) -> list[tuple[Recipe, Audio]]:
     """Takes of several recipes at once, each a lane of the engine's batch; equal to those of `make`.
 
-    If the engine has no room for all, the rest is made afterwards. The first fault ends all.  [main]
+    If the engine has no room for all, the rest is made afterwards. The first fault ends all, and so does `cancelled`,
+    from any thread: TakeFailed.  [main]
     """
     engine.keys.clear()
     shares, stop, made = [0.0] * len(recipes), threading.Event(), []
+    either = _AnyOf(stop, cancelled) if cancelled else stop
     said: set[str] = set()
 
     def say_once(text: str) -> None:
@@ -61,7 +86,7 @@ def make_all(
             show(sum(shares) / len(shares))
 
         try:
-            return make(engine, recipes[number], say_once, shown, stop)
+            return make(engine, recipes[number], say_once, shown, either)
         except Busy:
             if len(recipes) == 1:
                 raise
@@ -74,7 +99,7 @@ def make_all(
         except BaseException:
             stop.set()
             raise
-    return [found or make(engine, recipe, say, show) for found, recipe in zip(made, recipes, strict=True)]
+    return [found or make(engine, recipe, say, show, cancelled) for found, recipe in zip(made, recipes, strict=True)]
 
 
 def make(
@@ -82,7 +107,7 @@ def make(
     recipe: Recipe,
     say: Callable[[str], None],
     show: Callable[[float], None],
-    stop: threading.Event | None = None,
+    stop: Stop | None = None,
 ) -> tuple[Recipe, Audio]:
     """Make a take; returns its complete recipe (seed drawn, values and model named), and audio float32 [n, 2].
 
@@ -161,7 +186,7 @@ def _run(
     session: LaneSession,
     runner: HeadlessHost,
     show: Callable[[], None],
-    stop: threading.Event | None,
+    stop: Stop | None,
 ) -> None:
     host, bar = runner.host, recipe.signature.beats_per_bar
     while host.processor.counters.blocks == 0 and runner.running:  # the engine gets the tempo

@@ -18,6 +18,7 @@ from plugin_host.takes.make import make_all
 from plugin_host.takes.place import CONTINUED_BARS, TakeRegionRequest, place
 from plugin_host.takes.recipe import REGION_BYTES_MAX, Recipe, UsedRegion, from_json, to_json
 from plugin_host.takes.record import Recorder
+from plugin_host.takes.stems.separate import as_stem
 from plugin_host.takes.take import grid_of, save_take, span_of
 
 LANES_AT_ONCE = 4  # takes made together: together they cost little more time than one, but memory each
@@ -168,10 +169,14 @@ def _written(
 
 
 def finished(recipe: Recipe, audio: Audio) -> Finished:
-    """The audio, looped and levelled as the recipe says.  [main]"""
+    """The audio, looped and levelled as the recipe says; of a stem, what is taken out of it.  [main]"""
+    return finish(as_stem(recipe, whole(recipe, audio)), recipe.rate_hz, recipe.loudness, recipe.bits)
+
+
+def whole(recipe: Recipe, audio: Audio) -> Audio:
+    """The recording cut to the recipe's bars, or looped.  [main]"""
     start, end = span_of(recipe)
-    whole = looped(audio, end - start) if recipe.loop else audio[: end - start]
-    return finish(whole, recipe.rate_hz, recipe.loudness, recipe.bits)
+    return looped(audio, end - start) if recipe.loop else audio[: end - start]
 
 
 def grid_words(recipe: Recipe) -> str:

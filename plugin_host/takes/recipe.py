@@ -65,6 +65,19 @@ class ModelUsed:
 
 
 @dataclass(frozen=True)
+class StemNote:
+    """What makes a take a stem: its lane and variation, the change of its level, what took it out of a mix of
+    instruments (empty: nothing), and of a mix the names of its stems, separated by spaces.
+    """
+
+    lane: str = ""
+    variation: int = 0
+    gain_db: float = 0.0
+    separated: str = ""
+    parts: str = ""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a take is made: bars count from 0, `loudness` is "off", "peak" or LUFS, `bits` those of the file."""
 
@@ -82,6 +95,7 @@ class Recipe:
     loudness: str = "off"
     bits: int = 24
     key: str = ""
+    stem: StemNote = StemNote()
     note: str = ""  # what was omitted on reading
     tokens: bytes = field(default=b"", compare=False, repr=False)  # codes of the take just made; not in its file
 
@@ -116,6 +130,8 @@ def to_json(recipe: Recipe, with_audio: bool = True) -> str:
         "key": recipe.key,
         "regions": [_region_table(region, with_audio) for region in recipe.regions],
     }  # fmt: skip
+    if recipe.stem.lane:
+        table["stem"] = vars(recipe.stem)
     return json.dumps(table, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -151,6 +167,12 @@ _REGION = (
     Argument("path", "s", "", default="", max_length=1000), Argument("name", "s", "", default="", max_length=100),
     Argument("tempo", "s", "", default="", max_length=TEMPO_MAX),
 )
+_STEM = (
+    Argument("lane", "s", "", default="", max_length=16), Argument("variation", "i", "", low=0, high=100, default=0),
+    Argument("gain_db", "f", "", low=-60, high=60, default=0.0),
+    Argument("separated", "s", "", default="", max_length=64),
+    Argument("parts", "s", "", default="", max_length=100),
+)
 # fmt: on
 
 
@@ -180,8 +202,9 @@ def from_json(text: str | bytes) -> Recipe:
     values, note = _values(table.get("values", {}))
     model = ModelUsed(**_checked(_table(table.get("model")), _MODEL))
     regions = _regions(table.get("regions", []))
+    stem = StemNote(**_checked(_table(table.get("stem", {})), _STEM))
     got["loop"] = bool(got["loop"])
-    return Recipe(**got, signature=signature, values=values, model=model, regions=regions, note=note)
+    return Recipe(**got, signature=signature, values=values, model=model, regions=regions, stem=stem, note=note)
 
 
 def _marks(text: str | bytes) -> int:

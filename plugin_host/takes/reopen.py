@@ -14,9 +14,10 @@ from bridge.system.plain_text import plain
 from plugin_host.console.output import ready_folder
 from plugin_host.console.screen import Screen
 from plugin_host.takes.engines import EngineRequest, HotEngine, hot_engine
+from plugin_host.takes.errors import TakeError
 from plugin_host.takes.finish import decoded, encoded
 from plugin_host.takes.order import one
-from plugin_host.takes.recipe import Recipe, region_bytes
+from plugin_host.takes.recipe import Recipe, StemNote, region_bytes
 from plugin_host.takes.take import Take, grid_of
 
 
@@ -41,6 +42,8 @@ def describe(recipe: Recipe) -> Iterator[str]:
     yield f"take: {recipe.bpm:g} bpm, {meter}, {bars}, seed {recipe.seed}, {recipe.rate_hz} Hz, {recipe.bits} bits"
     weights = plain(recipe.model.sha256[:12]) or "not known"
     yield f"model: {plain(recipe.model.name)}, {recipe.model.precision}, weights {weights}"
+    if recipe.stem.lane:
+        yield f"stem: {' '.join(_stem_words(recipe.stem))}"
     if recipe.prompt:
         yield f"prompt: {plain(recipe.prompt)}"
     for region in recipe.regions:
@@ -53,6 +56,16 @@ def describe(recipe: Recipe) -> Iterator[str]:
         yield f"note: {plain(recipe.note)}"
 
 
+def _stem_words(stem: StemNote) -> Iterator[str]:
+    yield f"{plain(stem.lane)} of variation {stem.variation}"
+    if stem.gain_db:
+        yield f"changed by {stem.gain_db:+.1f} dB"
+    if stem.separated:
+        yield f"taken out of what was made by {plain(stem.separated)}"
+    if stem.parts:
+        yield f"the sum of {plain(stem.parts)}"
+
+
 def make_again(
     found: Take, varied: Variation, request: EngineRequest, folder: Path, kind: str, screen: Screen
 ) -> float | None:
@@ -61,6 +74,8 @@ def make_again(
     Raises TakeError if a region of the recipe is no longer available, and the engine's errors.
     """
     recipe = varied.of(found.recipe)
+    if recipe.stem.parts:
+        raise TakeError(f"{found.path.name} is the sum of the stems beside it ({recipe.stem.parts}): open those")
     for region in recipe.regions:
         region_bytes(region)  # before an engine is started
     with hot_engine(request, screen.say) as engine:

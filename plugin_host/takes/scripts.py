@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 
-from bridge.control.take_rows import TAKE, WATCH_PORT
+from bridge.control.take_rows import STEMS, TAKE, WATCH_PORT
 from plugin_host.console.output import put, ready_folder
 from plugin_host.takes.errors import TakeError
 
 DAWS = ("ardour", "reaper")
-_INBOX, _PORT, _ADDRESS = "local INBOX = ", "local PORT = ", "local ADDRESS = "
+_INBOX, _PORT, _ADDRESS, _STEMS = "local INBOX = ", "local PORT = ", "local ADDRESS = ", "local STEMS = "
 
 
 def default_folder() -> Path:
@@ -57,7 +57,8 @@ def where() -> Iterator[str]:
 
 def filled(text: str, inbox: Path) -> str:
     """A script with the watched folder, the port and the address set.  [any]"""
-    known = {_INBOX: str(inbox.absolute()), _PORT: str(WATCH_PORT), _ADDRESS: TAKE.address}
+    known = {_INBOX: str(inbox.absolute()), _PORT: str(WATCH_PORT), _ADDRESS: TAKE.address,
+             _STEMS: STEMS.address}  # fmt: skip
     lines = text.splitlines()
     for number, line in enumerate(lines):
         for begin, value in known.items():

@@ -18,6 +18,7 @@ from bridge.control.take_rows import TAKE
 from bridge.control.udp_socket import open_socket
 from bridge.errors import SegueError, UnknownAddress
 from plugin_host.takes import history_handlers
+from plugin_host.takes.stems.stems_handlers import ADDRESSES, Peer, StemsHandlers
 
 _WAIT_SECONDS = 0.2
 _OTHERS = TAKES_HEAD.address.removesuffix("head")
@@ -29,9 +30,16 @@ class TakeHandlers:
     Port 0 takes a free one, see `port`. With a `session` it answers messages about its history.
     """
 
-    def __init__(self, port: int, put: Callable[[Mapping[str, Value]], None], session: Path | None = None) -> None:
-        self._put, self._session = put, session
+    def __init__(
+        self,
+        port: int,
+        put: Callable[[Mapping[str, Value]], None],
+        session: Path | None = None,
+        stems: StemsHandlers | None = None,
+    ) -> None:
+        self._put, self._session, self._stems = put, session, stems or StemsHandlers()
         self._socket = open_socket("127.0.0.1", port)
+        self._stems.connect(self._socket.sendto)
         self.port = int(self._socket.getsockname()[1])
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="segue-orders", daemon=True)
@@ -57,9 +65,9 @@ class TakeHandlers:
             except SegueError:
                 continue
             for packet in packets:
-                self._socket.sendto(self._answer(packet), source)
+                self._socket.sendto(self._answer(packet, source), source)
 
-    def _answer(self, packet: Packet) -> bytes:
+    def _answer(self, packet: Packet, source: Peer) -> bytes:
         """Accept an order, or answer with its error."""
         first = packet.values[0] if packet.values else 0
         number = int(first) if isinstance(first, (int, float)) and 0 <= first < 2**24 else 0
@@ -68,8 +76,11 @@ class TakeHandlers:
             if row is not None and self._session is not None:
                 found = history_handlers.answer(self._session, row, row.check(packet.values), self._put)
                 return messages.OK.pack(number, packet.address, rest=row.reply_values(found))
+            if packet.address in ADDRESSES:
+                return self._stems.answer(packet, source, self._put)
             if packet.address != TAKE.address:
-                raise UnknownAddress(f"{packet.address[:80]!r} is not taken here; {TAKE.address} and {_OTHERS}... are")
+                others = ", ".join((TAKE.address, *ADDRESSES))
+                raise UnknownAddress(f"{packet.address[:80]!r} is not taken here; {others} and {_OTHERS}... are")
             values = TAKE.check(packet.values)
             if not Path(str(values["path"])).is_absolute():
                 raise UnknownAddress(f"{values['path']!r} is not a full path")

@@ -34,6 +34,8 @@ from plugin_host.takes.errors import TakeError, TakeFailed
 from plugin_host.takes.order import TakeOrder, fill
 from plugin_host.takes.place import TakeRegionRequest
 from plugin_host.takes.record import is_recorded
+from plugin_host.takes.stems import state
+from plugin_host.takes.stems.stems_handlers import StemsHandlers, is_stems
 from plugin_host.takes.take import read_recipe, span_of
 from plugin_host.takes.take_handlers import TakeHandlers
 from plugin_host.takes.unfinished import missing_end
@@ -106,15 +108,14 @@ class FolderWatch:
         self._seen: dict[Path, Seen] = {}
         self._deaths: Counter[str] = Counter()  # of engines, by the order they died on
         self._ordered: queue.SimpleQueue[Mapping[str, Value]] = queue.SimpleQueue()
+        self._stems = StemsHandlers()
         self.port = 0
 
     def run(self) -> None:
         """Run until Ctrl-C; restarts a child engine that dies. Raises OutputError, PortInUse, its errors.  [main]"""
         options = self._options
-        session = options.usual.session
-        handlers = (
-            TakeHandlers(options.osc_port, self._ordered.put, session) if options.osc_port >= 0 else nullcontext(None)
-        )
+        port, session = options.osc_port, options.usual.session
+        handlers = TakeHandlers(port, self._ordered.put, session, self._stems) if port >= 0 else nullcontext(None)
         with handlers as open_handlers, self._sign():
             self.port = open_handlers.port if open_handlers else 0
             by_osc = f", orders by OSC on port {self.port}" if open_handlers else ""
@@ -209,7 +210,7 @@ class FolderWatch:
             if path.suffix.lower() == jobs.ENDING:
                 values = jobs.read_job(path)
                 takes = jobs.name_of(values)
-                self._job(values, engine, seen.looks == 0)
+                self._job(values, engine, seen.looks == 0, path)
             else:
                 self._drop(path, engine, seen)
             self._beside.made_from(takes, path.name, seen.stamp)
@@ -263,17 +264,30 @@ class FolderWatch:
                 self._refuse(name, takes, error, "")
         return True
 
-    def _job(self, values: Mapping[str, Value], engine: HotEngine, announce: bool) -> None:
+    def _job(
+        self, values: Mapping[str, Value], engine: HotEngine, announce: bool, file: Path | None = None
+    ) -> None:  # fmt: skip
         _, name = extend.names_of(values) or ("", jobs.name_of(values))
         if announce:
             self._screen.say(f"{plain(name)}: ordered by a DAW")
         usual = self._options.usual
         with tempfile.TemporaryDirectory(prefix="segue-") as scratch:
             order = extend.order_by(values, usual, Path(scratch)) or jobs.order_of(values, usual, Path(scratch))
+            if is_stems(values):
+                self._stems_of(values, order, engine, self._beside.ready(name), file)
+                return
             for path in fill(order, engine, self._beside.ready(name), self._screen.say, self._screen.show):
                 self._note(path)
                 with suppress(SegueError):  # the take is made, even if it cannot be reported
                     engine.made(int(str(values.get("id", 0))), name, str(path))
+
+    def _stems_of(
+        self, values: Mapping[str, Value], take: TakeOrder, engine: HotEngine, folder: Path, file: Path | None
+    ) -> None:
+        """Make an order of stems; those of the best variation are noted for the DAW's script."""
+        if self._stems.run(values, take, engine, folder, self._screen.say, self._screen.show, file):
+            for path in state.best_files(folder):
+                self._note(path)
 
     def _note(self, path: Path) -> None:
         """Add a line for the DAW's script: path, first beat, bars, tempo, first sample, rate."""

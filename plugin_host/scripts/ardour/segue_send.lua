@@ -4,7 +4,7 @@ ardour {
 	author = "Segue",
 	license = "MIT",
 	description = [[Sends each selected audio region to `segue watch`, with its tempo, time signature and position.
-When the takes are made, "Segue: import takes" puts them on new tracks. "Segue: settings" sets what to make.]]
+When the takes or stems are made, "Segue: import takes" puts them on new tracks. "Segue: settings" sets what to make.]]
 }
 
 -- Ardour stores only the code inside factory().
@@ -12,14 +12,15 @@ function factory () return function ()
 local INBOX = "~/Segue"
 local PORT = "9610"
 local ADDRESS = "/segue/take"
+local STEMS = "/segue/stems"
 
 	local function tell (text)
 		LuaDialog.Message ("Segue", text, LuaDialog.MessageType.Info, LuaDialog.ButtonType.Close):run ()
 	end
 
-	-- role, bars, takes, prompt: lines name=value written by "Segue: settings"
+	-- role, bars, takes, prompt, lanes, variations: lines name=value written by "Segue: settings"
 	local function settings ()
-		local found = { role = "continue", bars = "0", takes = "1", prompt = "" }
+		local found = { role = "continue", bars = "0", takes = "1", prompt = "", lanes = "", variations = "4" }
 		local file = io.open (INBOX .. "/ardour-settings.txt", "r")
 		if file then
 			for line in file:lines () do
@@ -102,11 +103,19 @@ local ADDRESS = "/segue/take"
 			end
 			sent = sent + 1
 			local bpm = tempi:quarters_per_minute_at (place) -- of the song at the region, and therefore of the region
-			to:send (ADDRESS, "issfiifiiisffsf",
-				sent, path, wish.role, bpm,
-				meter:divisions_per_bar (), meter:note_value (), beats,
-				math.floor (tonumber (wish.bars) or 0), math.floor (tonumber (wish.takes) or 1), -1, wish.prompt,
-				0.0, 0.0, r:name (), bpm)
+			local bars = math.floor (tonumber (wish.bars) or 0)
+			if wish.lanes:match ("%S") then
+				to:send (STEMS, "issfsiiifiisffsf",
+					sent, path, wish.role, bpm, wish.lanes, math.floor (tonumber (wish.variations) or 4),
+					meter:divisions_per_bar (), meter:note_value (), beats, bars, -1, wish.prompt,
+					0.0, 0.0, r:name (), bpm)
+			else
+				to:send (ADDRESS, "issfiifiiisffsf",
+					sent, path, wish.role, bpm,
+					meter:divisions_per_bar (), meter:note_value (), beats,
+					bars, math.floor (tonumber (wish.takes) or 1), -1, wish.prompt,
+					0.0, 0.0, r:name (), bpm)
+			end
 		end
 	end
 	tempi = nil

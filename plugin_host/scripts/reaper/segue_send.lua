@@ -23,17 +23,20 @@ end
 -- asks what to make; the last answers are the defaults
 local function ask()
   local before = reaper.GetExtState("segue", "wish")
-  if before == "" then before = "continue,0,1," end
-  local ok, text = reaper.GetUserInputs("Segue", 4,
-    "continue / melody / style,Bars (0: as the region),Takes,In words (no commas),extrawidth=120", before)
+  if before == "" then before = "continue,0,1,," end
+  if select(2, before:gsub(",", "")) < 4 then before = before .. "," end -- answers of an earlier version
+  local ok, text = reaper.GetUserInputs("Segue", 5,
+    "continue / melody / style,Bars (0: as the region),Takes or variations,In words (no commas),"
+    .. "Stems: drums bass keys,extrawidth=120", before)
   if not ok then return nil end
-  local role, bars, takes, prompt = text:match("^%s*(%a+)%s*,%s*(%d+)%s*,%s*(%d+)%s*,(.*)$")
+  local role, bars, takes, prompt, lanes = text:match("^%s*(%a+)%s*,%s*(%d+)%s*,%s*(%d+)%s*,([^,]*),?(.*)$")
   if role ~= "continue" and role ~= "melody" and role ~= "style" then
     tell("Say continue, melody or style, then numbers for bars and takes.")
     return nil
   end
   reaper.SetExtState("segue", "wish", text, true)
-  return { role = role, bars = bars, takes = takes, prompt = clean(prompt) }
+  lanes = clean(lanes):gsub("^[%s,]+", ""):gsub("[%s,]+$", ""):gsub("[%s,]+", ",")
+  return { role = role, bars = bars, takes = takes, prompt = clean(prompt), lanes = lanes }
 end
 
 -- the requested part of an item: all of it, or its part in the time selection; seconds of the project
@@ -95,8 +98,14 @@ local function send(item, wish)
     "numerator=" .. math.floor(numerator), "denominator=" .. math.floor(denominator),
     "start_beats=" .. number(reaper.TimeMap2_timeToQN(0, start)),
     "offset_seconds=" .. number(offset), "length_seconds=" .. number(stop - start),
-    "bars=" .. wish.bars, "takes=" .. wish.takes, "prompt=" .. wish.prompt, "name=" .. short(clean(name), 60),
+    "bars=" .. wish.bars, "prompt=" .. wish.prompt, "name=" .. short(clean(name), 60),
   }
+  if wish.lanes ~= "" then
+    lines[#lines + 1] = "lanes=" .. wish.lanes
+    lines[#lines + 1] = "variations=" .. wish.takes
+  else
+    lines[#lines + 1] = "takes=" .. wish.takes
+  end
   local target = free_path(name ~= "" and name or "item")
   local file = io.open(target .. ".part", "wb")
   if not file then return INBOX .. " cannot be written." end

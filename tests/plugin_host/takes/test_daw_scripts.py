@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from bridge.control.take_rows import TAKE
+from bridge.control.take_rows import STEMS, TAKE
 from plugin_host.takes import scripts
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.jobs import order_of, read_job
 from plugin_host.takes.order import TakeOrder
+from plugin_host.takes.stems.stems_handlers import is_stems
+from plugin_host.takes.stems.stems_handlers import order_of as stems_order_of
 
 lua54 = pytest.importorskip("lupa.lua54")
 
@@ -98,6 +100,18 @@ def test_reaper_sends_the_items_part_of_its_file(tmp_path: Path, song: Path) -> 
     assert not list(tmp_path.glob("*.part"))
 
 
+def test_reaper_orders_stems_when_lanes_are_named(tmp_path: Path, song: Path) -> None:
+    reaper = Reaper(tmp_path, item(song), answer="melody,8,3,dub, drums bass,  keys ")
+    assert reaper.run("segue_send.lua") == []
+    (job,) = reaper.jobs()
+    assert (job["lanes"], job["variations"], job["role"], job["prompt"]) == ("drums,bass,keys", 3, "melody", "dub")
+    assert is_stems(job)
+    order = stems_order_of(job, order_of(job, TakeOrder(), tmp_path))
+    assert ([lane.name for lane in order.lanes], order.variations) == (["drums", "bass", "keys"], 3)
+    assert order.take.region is not None
+    assert (order.take.region.role, order.take.bars, order.take.bpm) == ("melody", 8, 137.5)
+
+
 def test_reaper_cuts_no_letter_of_a_long_name_in_two(tmp_path: Path, song: Path) -> None:
     reaper = Reaper(tmp_path, item(song, name="xギター" * 20))
     assert reaper.run("segue_send.lua") == []
@@ -171,7 +185,11 @@ def test_scripts_are_installed_and_know_folder_and_address(tmp_path: Path, daw: 
         line = next(line for line in text.splitlines() if line.startswith("local INBOX"))
         assert lua.execute(f"{line} return INBOX") == str(inbox)
     if daw == "ardour":
-        assert f'local ADDRESS = "{TAKE.address}"' in (tmp_path / "scripts" / "segue_send.lua").read_text()
+        text = (tmp_path / "scripts" / "segue_send.lua").read_text()
+        for name, row in (("ADDRESS", TAKE), ("STEMS", STEMS)):
+            assert f'local {name} = "{row.address}"' in text
+            kinds = "".join(column.kind for column in row.arguments)
+            assert f'to:send ({name}, "{kinds}",' in text, "what is sent is what the row takes, in its order"
 
 
 def test_ardours_actions_need_nothing_from_outside_their_factory() -> None:
