@@ -86,6 +86,10 @@ class PlayedLane:
         if kind == "begin":
             self._begin(row)
         elif kind in ("closed", "ended"):
+            if self._repair and self._renderer is not None:
+                self._fill(
+                    self._renderer, HostSample(int(row["sample"]) + self._renderer.output.ring.form.block_samples), row
+                )
             self.ended = str(row.get("text", "")) or "closed"
         elif "." in kind:
             owner, _, name = kind.partition(".")
