@@ -61,10 +61,7 @@ def bench(
     """
     from plugin_host.console.screen import Screen
 
-    if sync + bool(models) + jam > 1:
-        raise typer.BadParameter("--sync, --models and --jam measure different things: choose one")
-    if not models and (precision or fast or threads or limit_minutes):
-        raise typer.BadParameter("--precision, --fast, --threads and --limit-minutes need --models")
+    _one_kind(sync + bool(models) + jam, bool(precision or fast or threads or limit_minutes) and not models)
     if jam:
         _bench_jam(out, minutes, only)
         return
@@ -82,6 +79,13 @@ def bench(
     from plugin_host.bench.bench import run_bench
 
     run_bench(out or Path("segue-bench.json"), device, quick, Screen())
+
+
+def _one_kind(kinds: int, models_only: bool) -> None:
+    if kinds > 1:
+        raise typer.BadParameter("--sync, --models and --jam measure different things: choose one")
+    if models_only:
+        raise typer.BadParameter("--precision, --fast, --threads and --limit-minutes need --models")
 
 
 def _bench_models(table: Table, out: Path | None) -> None:

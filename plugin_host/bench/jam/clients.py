@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from bridge.ring.form import Audio
+from plugin_host.console.screen import print_line
 from plugin_host.host.jack_card import LARGEST_BLOCK
 from plugin_host.host.jack_client import LastingClient
 from plugin_host.jam.drive import read_player
@@ -48,13 +49,15 @@ class Echo:
 
     def __init__(self, delay_samples: int, gain: float) -> None:
         self._gain = gain
-        self._line: Audio = np.zeros((delay_samples, 2), np.float32)
+        self._delay = delay_samples
+        self._line: Audio = np.zeros((delay_samples + LARGEST_BLOCK, 2), np.float32)
 
     def fill(self, heard: Audio, out: Audio, frame: int) -> None:
         """One block.  [audio]"""
-        line = np.concatenate([self._line, heard])
-        out[:] = line[: len(out)] * self._gain
-        self._line = line[len(out) :]
+        n, delay = len(out), self._delay
+        self._line[delay : delay + n] = heard
+        np.multiply(self._line[:n], self._gain, out=out)
+        self._line[:delay] = self._line[n : n + delay]
 
 
 def run_client(name: str, fill: Fill) -> None:
@@ -77,7 +80,7 @@ def run_client(name: str, fill: Fill) -> None:
         client.set_process_callback(process)
 
     made.append(LastingClient(name, set_up))
-    print("ready", flush=True)
+    print_line("ready")
     try:
         threading.Event().wait()
     finally:
