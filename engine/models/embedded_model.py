@@ -25,8 +25,7 @@ from engine.core.config import LMConfig
 from engine.errors import CheckpointError, UnsupportedError
 from engine.lm import LanguageModel
 from engine.lm.executors.base import Executor
-from engine.lm.executors.native.phase import NativeSettle
-from engine.lm.executors.select import choose
+from engine.lm.executors.select import choose, native_settle
 from engine.lm.precision import half_is_faster
 from engine.model import LoadedModel
 
@@ -89,15 +88,6 @@ def executor_of(lm: LanguageModel, codec: SpectralCodec, bits: int | None) -> Ex
         _log.warning("quantised weights are not available, playing on float32 ones: %s", error)
     # keys and values in bfloat16: attention reads half as much, steps take a tenth less time
     return executor or choose(lm, cache_dtype=torch.bfloat16, prefill_half=prefill_half)
-
-
-def native_settle() -> NativeSettle | None:
-    """The codec's phase reconstruction in native code; None, and logged, where there is none.  [generate]"""
-    try:
-        return NativeSettle()
-    except UnsupportedError as error:
-        _log.info("the codec reconstructs phases with numpy: %s", error)
-        return None
 
 
 def load(device: str = "cpu", folder: Path = FOLDER, bits: int | None = 8) -> LoadedModel:

@@ -332,4 +332,4 @@ def info(
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line.  [main]"""
     app.command(short_help="Say what a session's folder or a file is.")(info)
-    app.add_typer(takes, name="takes", short_help="The history of a session: keep, undo, fork, find, export.")
+    app.add_typer(takes, name="takes", short_help="The history of a session: keep, undo, find.")

@@ -110,4 +110,4 @@ def _make(
 
 def add_to(app: typer.Typer) -> None:
     """Add this command to the command line.  [main]"""
-    app.command(short_help="Make stems: drums, bass, keys ... that belong together.", epilog=STEMS_EXAMPLES)(stems)
+    app.command(short_help="Make stems that belong together.", epilog=STEMS_EXAMPLES)(stems)

@@ -17,7 +17,7 @@ from bridge.ring.form import Audio
 from bridge.time.transport import Transport
 from bridge.time.units import nearest, seconds_to_samples
 from plugin_host.host.timeline import Timeline
-from plugin_host.jam.tape import STANDING, Tape
+from plugin_host.jam.session_audio import STANDING, BlockQueue
 from plugin_host.playback.processor import Processor
 
 FADE_SECONDS = 0.005
@@ -60,13 +60,17 @@ class JamDeck:
     """
 
     def __init__(
-        self, processors: tuple[Processor, ...], timeline: Timeline, tape: Tape, count_in: tuple[int, ...] = ()
+        self,
+        processors: tuple[Processor, ...],
+        timeline: Timeline,
+        block_queue: BlockQueue,
+        count_in: tuple[int, ...] = (),
     ) -> None:
         """`processors`: one for each lane. `count_in`: the clicks' session samples, and where the timeline begins.
 
         [main]
         """
-        self.processors, self.timeline, self.tape = processors, timeline, tape
+        self.processors, self.timeline, self.block_queue = processors, timeline, block_queue
         processor = self.processor = processors[0]
         self.sample = 0
         self.starts_at = count_in[-1] if count_in else NEVER  # the session sample where the timeline runs by itself
@@ -104,7 +108,7 @@ class JamDeck:
     def _put(self, position: int, captured: Audio, played: Audio) -> None:
         n = len(played) if self.ends_at is None else max(0, min(len(played), self.ends_at - self.sample))
         if n:
-            self.tape.put(self.sample, position, captured[:n], played[:n])
+            self.block_queue.put(self.sample, position, captured[:n], played[:n])
 
     def _music(self, out: Audio, transport: Transport) -> None:
         """All lanes together."""

@@ -26,7 +26,11 @@ class JamEngine:
 
 @contextmanager
 def jam_engine(
-    request: EngineRequest, log: Path, say: Callable[[str], None], hear: Callable[[Event], None], patient: bool = False
+    request: EngineRequest,
+    log: Path,
+    say: Callable[[str], None],
+    receive: Callable[[Event], None],
+    patient: bool = False,
 ) -> Iterator[JamEngine]:
     """A context with the engine, hot; a child ends with it. `patient`: for jams that are not in real time.
 
@@ -36,7 +40,7 @@ def jam_engine(
     def client_at(port: int) -> EngineClient:
         seconds = PATIENT_SECONDS if patient else CALL_SECONDS
         return EngineClient(
-            port, name="segue jam", secret=request.secret, on_event=hear, timeout_seconds=seconds,
+            port, name="segue jam", secret=request.secret, on_event=receive, timeout_seconds=seconds,
             slow_timeout_seconds=PATIENT_SECONDS if patient else SLOW_CALL_SECONDS,
         )  # fmt: skip
 

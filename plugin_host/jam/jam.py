@@ -28,22 +28,22 @@ from plugin_host.console.output import ready_folder
 from plugin_host.host.timeline import Timeline
 from plugin_host.jam.deck import JamDeck
 from plugin_host.jam.drive import Drive, FilePlayer, OfflineDrive, PacedDrive, read_player
-from plugin_host.jam.ears import make_ears
 from plugin_host.jam.engine import JamEngine, jam_engine
 from plugin_host.jam.errors import JamError
 from plugin_host.jam.first_loop import FirstLoop
+from plugin_host.jam.input_filter import make_input_filter
+from plugin_host.jam.jam_lanes import SEEDS, JamLanes
 from plugin_host.jam.listening.loop_device import known_round_trip
 from plugin_host.jam.live import JACK, open_live
 from plugin_host.jam.modes import make_mode
 from plugin_host.jam.options import DEFAULT_BPM, GENERATION_SECONDS, JamOptions
-from plugin_host.jam.pace import Pace
 from plugin_host.jam.recording.recorder import JamRecorder, Recorded
 from plugin_host.jam.script import read_script
 from plugin_host.jam.session import JamSession, Parts, count_in_samples
+from plugin_host.jam.session_audio import BlockQueue, JamMemory
 from plugin_host.jam.state import JamState, Phase, Press, PressReply
-from plugin_host.jam.tape import Memory, Tape
+from plugin_host.jam.timing import JamTiming
 from plugin_host.jam.turns import TurnFiles
-from plugin_host.jam.voice import SEEDS, Voice
 from plugin_host.playback.processor import Processor
 from plugin_host.run.region_layout import CHANNELS
 from plugin_host.sync.sync import Sync
@@ -53,7 +53,7 @@ SHOW_SECONDS = 0.05
 SWITCH_SECONDS = 0.0005  # between Python's threads, so that the audio thread waits for none
 
 
-class Face(Protocol):
+class JamDisplay(Protocol):
     """Where a jam shows itself; see `JamScreen`."""
 
     def say(self, text: str) -> None:
@@ -79,8 +79,8 @@ class Figures:
 class Jam:
     """One jam from its options; `run` plays it, `press` and `end` may be called meanwhile from any thread."""
 
-    def __init__(self, options: JamOptions, face: Face) -> None:
-        self.options, self.face = options, face
+    def __init__(self, options: JamOptions, display: JamDisplay) -> None:
+        self.options, self.display = options, display
         self.grid = Grid(options.rate_hz, options.bpm or DEFAULT_BPM, options.signature)
         self.free = options.mode == "loop" and options.bpm is None and options.sync.idle
         by_itself = options.sync.idle and not self.free
@@ -88,7 +88,7 @@ class Jam:
         clicks = count_in_samples(beats, self.grid) if by_itself else ()
         self.processors = tuple(Processor(options.rate_hz, CHANNELS) for _ in range(options.lanes))
         self.timeline = Timeline(self.grid)
-        self.deck = JamDeck(self.processors, self.timeline, Tape(options.rate_hz, CHANNELS), clicks)
+        self.deck = JamDeck(self.processors, self.timeline, BlockQueue(options.rate_hz, CHANNELS), clicks)
         self.seed = options.seed if options.seed >= 0 else secrets.randbelow(SEEDS)
         self.session: JamSession | None = None
         self._ending, self._round_trip = threading.Event(), 0
@@ -108,7 +108,7 @@ class Jam:
         return None if self.session is None else self.session.time.sample_at(seconds)
 
     def _say(self, text: str) -> None:
-        self.face.say(text)
+        self.display.say(text)
 
     def end(self) -> None:
         """End the jam after the present block.  [any]"""
@@ -124,9 +124,9 @@ class Jam:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-")))
             log = folder / "engine.log"
-            engine = stack.enter_context(jam_engine(options.engine, log, self._say, self._hear, options.offline))
+            engine = stack.enter_context(jam_engine(options.engine, log, self._say, self._receive, options.offline))
             for line in described(engine.client):
-                self.face.say(line)
+                self.display.say(line)
             recorder = JamRecorder(options.out, options.rate_hz, CHANNELS, self._say, waits=options.offline)
             stack.callback(recorder.close)
             stack.callback(lambda: self._turns.close() if self._turns is not None else None)
@@ -154,10 +154,10 @@ class Jam:
         starts = 0 if self.free or not options.sync.idle else self.deck.starts_at
         return FilePlayer(read_player(options.source, options.rate_hz, CHANNELS), starts)
 
-    def _hear(self, event: Event) -> None:
+    def _receive(self, event: Event) -> None:
         said: dict[str, Any] = dict(event.values)
         if event.message is messages.EVENT_LANE and said["state"] == "failed":
-            self.face.say(f"lane {said['lane']} has failed: {said['text']}")
+            self.display.say(f"lane {said['lane']} has failed: {said['text']}")
 
     def _lane(self, engine: JamEngine, number: int) -> LaneSession:
         options, prompts = self.options, self.options.prompts
@@ -179,14 +179,14 @@ class Jam:
         if fixed is None and options.offline:
             fixed = GENERATION_SECONDS
         round_trip = self._round_trip
-        pace = Pace(fixed, round_trip / options.rate_hz)
-        mode = make_mode(options.mode, options.bars, pace)
-        voice = Voice(lanes, self.seed, options.reference, abilities, measured=not options.offline)
-        memory = Memory(options.rate_hz, CHANNELS, round_trip)
-        ears = make_ears(options.rate_hz, CHANNELS, leaks=not from_file)
+        timing = JamTiming(fixed, round_trip / options.rate_hz)
+        mode = make_mode(options.mode, options.bars, timing)
+        jam_lanes = JamLanes(lanes, self.seed, options.reference, abilities, measured=not options.offline)
+        memory = JamMemory(options.rate_hz, CHANNELS, round_trip)
+        input_filter = make_input_filter(options.rate_hz, CHANNELS, leaks=not from_file)
         recorder.note("jam", 0, 0.0, mode=mode.name, bars=mode.bars, bpm=self.grid.tempo_bpm, seed=self.seed,
                       beats_per_bar=float(options.signature.beats_per_bar), round_trip_samples=round_trip)  # fmt: skip
-        parts = Parts(self.deck, memory, ears, voice, recorder, pace, mode)
+        parts = Parts(self.deck, memory, input_filter, jam_lanes, recorder, timing, mode)
         first = FirstLoop(options.rate_hz, options.signature, options.bars) if self.free else None
         session = JamSession(parts, threaded=not options.offline, first_loop=first)
         if options.keep:
@@ -232,7 +232,7 @@ class Jam:
             self._press_script(session)
             session.step()
             if session.notes.message:
-                self.face.show(session.state())
+                self.display.show(session.state())
 
         OfflineDrive(self.deck, player).run(step, lambda: self._over(session, player))
         self._count(0)
@@ -257,7 +257,7 @@ class Jam:
                     lane.look(self.timeline.now.grid, self.timeline.now.position_samples)
                 if time.monotonic() - shown >= SHOW_SECONDS:
                     shown = time.monotonic()
-                    self.face.show(session.state())
+                    self.display.show(session.state())
                 time.sleep(LOOK_SECONDS)
         finally:
             if sync is not None:

@@ -1,4 +1,4 @@
-"""What a plan orders of the engine, the deck and the ears, for a bar to come: values."""
+"""Orders of a plan for a coming bar, to the engine, the deck and the input: values."""
 
 from __future__ import annotations
 

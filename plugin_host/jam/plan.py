@@ -27,7 +27,7 @@ from plugin_host.jam.state import PendingPress, Phase, Press, PressReply, Verb
 class Moment:
     """A beat of the timeline at which the plan is looked at.
 
-    `playing`: the player plays, or did within the last beat. `lead_beats`: see `Pace`.
+    `playing`: the player plays, or did within the last beat. `lead_beats`: see `JamTiming`.
     """
 
     beats: Fraction
@@ -83,7 +83,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Said:
+class PressOutcome:
     """The outcome of a press that changes no phase: done, from `bar` on (None: now), or refused; and why."""
 
     text: str
@@ -104,7 +104,7 @@ class Mode(Protocol):
         """On every beat: what is ordered beside the changes; may put changes into the plan.  [main]"""
         ...
 
-    def pressed(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def pressed(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """The change that a press asks for at the nearest bar or the next possible one; or what comes of it.
 
         [main]
@@ -190,7 +190,7 @@ class Plan:
             return self._take_back(press, mine, now)
         nearest = math.floor(at_beats / now.per_bar + Fraction(1, 2))
         change = self.mode.pressed(press, nearest, now, self)
-        if isinstance(change, Said):
+        if isinstance(change, PressOutcome):
             bar = now.bar if change.bar is None else change.bar
             return _reply(press, bar, now, change.text, change.accepted)
         self.put(replace(change, press=press))

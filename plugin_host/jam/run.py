@@ -20,8 +20,8 @@ from plugin_host.jam.session import JamSession
 from plugin_host.jam.state import JamState, Press, PressReply
 
 
-class Lines(Screen):
-    """The face of a jam before it begins, and offline: lines, when there is something to say."""
+class JamLines(Screen):
+    """The display of a jam before it begins, and offline: lines."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ def run_jam(options: JamOptions) -> Recorded:
         switches = parse_switches(options.switches)
     except ValueError as fault:
         raise JamError(f"--switches: {fault}") from None
-    lines = Lines()
+    lines = JamLines()
     folder, repaired = free_folder(options.out)
     for line in repaired:
         lines.say(line)
@@ -56,7 +56,7 @@ def run_jam(options: JamOptions) -> Recorded:
             return
         keys = stack.enter_context(Keys(KeyReader(press, jam.end, jam.sample_at)))
         screen = stack.enter_context(JamScreen(keys=keys.active))
-        jam.face = screen
+        jam.display = screen
         stack.callback(setattr, jam, "face", lines)
         port = stack.enter_context(JamPort(options.control_port, jam.press, session.state))
 
@@ -74,7 +74,7 @@ def run_jam(options: JamOptions) -> Recorded:
     return recorded
 
 
-def _tell(lines: Lines, jam: Jam, recorded: Recorded) -> None:
+def _tell(lines: JamLines, jam: Jam, recorded: Recorded) -> None:
     minutes, seconds = divmod(recorded.seconds, 60)
     lines.say(f"{recorded.folder}: {int(minutes)}:{seconds:04.1f} of input.wav, segue.wav, mix.wav; session.jsonl")
     figures = jam.figures

@@ -1,6 +1,6 @@
 """One jam, in samples and bars: it knows neither device nor file.
 
-    deck --tape--> ears --> memory --beat by beat--> plan --orders--> desk --> voice (the engine), deck (repeats)
+    deck --blocks--> input filter --> memory --beat by beat--> plan --orders--> runner --> lanes, deck (repeats)
                      |                                ^                 |
                      +--> recorder                 presses           results
 
@@ -19,16 +19,16 @@ from fractions import Fraction
 from bridge.time.transport import Grid
 from bridge.time.units import samples_to_seconds
 from plugin_host.jam.deck import JamDeck
-from plugin_host.jam.desk import Desk
-from plugin_host.jam.ears import Ears, level_db
 from plugin_host.jam.first_loop import FirstLoop
+from plugin_host.jam.input_filter import InputFilter, level_db
+from plugin_host.jam.jam_lanes import JamLanes
+from plugin_host.jam.jam_time import JamTime, Notes, Recorder
 from plugin_host.jam.modes.common import JamMode
-from plugin_host.jam.pace import Pace
+from plugin_host.jam.order_runner import OrderRunner
 from plugin_host.jam.plan import Moment, Plan
+from plugin_host.jam.session_audio import STANDING, JamMemory, QueuedBlock
 from plugin_host.jam.state import SILENT_DB, JamState, Phase, Press, PressReply
-from plugin_host.jam.tape import STANDING, Memory, TapedBlock
-from plugin_host.jam.voice import Voice
-from plugin_host.jam.where import JamTime, Notes, Recorder
+from plugin_host.jam.timing import JamTiming
 
 FALL_DB = 40.0  # a second, of the levels that are shown
 
@@ -38,11 +38,11 @@ class Parts:
     """What a session is made of."""
 
     deck: JamDeck
-    memory: Memory
-    ears: Ears
-    voice: Voice
+    memory: JamMemory
+    input_filter: InputFilter
+    jam_lanes: JamLanes
     recorder: Recorder
-    pace: Pace
+    timing: JamTiming
     mode: JamMode
 
 
@@ -60,14 +60,16 @@ class JamSession:
         self.notes = Notes(parts.recorder, self.time)
         self.on_phase: Callable[[Phase, int, int], None] = lambda phase, bar, until: None
         self.on_reply: Callable[[PressReply], None] = lambda reply: None
-        self._desk = Desk(parts.deck, parts.memory, parts.voice, parts.pace, self.time, self.notes, threaded)
+        self._runner = OrderRunner(
+            parts.deck, parts.memory, parts.jam_lanes, parts.timing, self.time, self.notes, threaded
+        )
         self._first_loop = first_loop
         self._at: Fraction | None = None  # the beat of the next tick
         self._playing = False
         self._levels = [SILENT_DB, SILENT_DB]
         self._every_bars = 0
         self._noted: tuple[Phase, int] = (self.plan.phase, self.plan.since_bar)
-        self._leak_text = parts.ears.leak_text  # of files there is nothing to say
+        self._leak_text = parts.input_filter.leak_text  # of files there is nothing to say
         self._presses: queue.SimpleQueue[tuple[Press, Callable[[PressReply], None]]] = queue.SimpleQueue()
 
     def press(self, press: Press, replied: Callable[[PressReply], None]) -> None:
@@ -79,23 +81,23 @@ class JamSession:
 
     def step(self) -> None:
         """Do all that has become due.  [main]"""
-        for block in self.parts.deck.tape.take():
-            self._hear(block)
-        self._desk.take_results(self.plan)
+        for block in self.parts.deck.block_queue.take():
+            self._receive(block)
+        self._runner.take_results(self.plan)
         if self.time.begun:
             self._note_phase(self.time.beats)
         self._take_presses()
         while (now := self._next_moment()) is not None:
             self._tick(now)
-            self._desk.take_results(self.plan)
+            self._runner.take_results(self.plan)
             self._note_phase(now.beats)
-        self._desk.grow()
+        self._runner.grow()
 
-    def _hear(self, block: TapedBlock) -> None:
+    def _receive(self, block: QueuedBlock) -> None:
         memory, n = self.parts.memory, len(block.played)
         if block.position_samples != STANDING and block.sample - block.position_samples != self.time.shift:
             self._jumped(block.position_samples, block.sample - block.position_samples)
-        memory.keep(self.parts.ears.push(block.captured, block.played), block.played)
+        memory.keep(self.parts.input_filter.push(block.captured, block.played), block.played)
         begin = block.sample - memory.round_trip_samples  # when the player heard what was played as this was captured
         captured = block.captured[max(0, -begin) :]
         if len(captured):
@@ -111,7 +113,7 @@ class JamSession:
         self.notes.note("timeline", self.time.grid.beats_at(position), bpm=self.time.grid.tempo_bpm)
         if not began:
             self.notes.tell("the leader has jumped: from the next bar", self._at)
-            self._desk.clear()
+            self._runner.clear()
             self.plan = Plan(self.parts.mode, bar)
 
     def _next_moment(self) -> Moment | None:
@@ -120,20 +122,20 @@ class JamSession:
             return None
         beats, per_bar = self._at, self.time.per_bar
         self._at = min(beats + 1, (math.floor(beats / per_bar) + 1) * per_bar)
-        last = self.parts.ears.last_played
+        last = self.parts.input_filter.last_played
         since = self.time.sample_of(beats - 1) + self.parts.memory.round_trip_samples
         self._playing = last is not None and last >= since
         return self._moment(beats)
 
     def _moment(self, beats: Fraction) -> Moment:
-        return Moment(beats, self.time.grid, self.parts.pace.lead_beats(self.time.grid), self._playing)
+        return Moment(beats, self.time.grid, self.parts.timing.lead_beats(self.time.grid), self._playing)
 
     def _tick(self, now: Moment) -> None:
         orders = self.plan.tick(now)
         self._note_phase(now.beats)
-        self._tell_pace(now)
+        self._report_timing(now)
         for order in orders:
-            self._desk.carry_out(order, now)
+            self._runner.carry_out(order, now)
 
     def _note_phase(self, beats: Fraction) -> None:
         """Note a phase that has begun; one that begins later after all was noted too early, and is taken back."""
@@ -145,14 +147,14 @@ class JamSession:
         if bar >= since:
             self.on_phase(was, since, bar)
 
-    def _tell_pace(self, now: Moment) -> None:
+    def _report_timing(self, now: Moment) -> None:
         """Say when the interval between listenings changes, and what leaks."""
-        every = self.parts.pace.listen_every_bars(self.parts.mode.bars or 1, now.grid)
+        every = self.parts.timing.listen_every_bars(self.parts.mode.bars or 1, now.grid)
         if self._every_bars and every != self._every_bars and self.parts.mode.name == "accompany":
             bars = "every bar" if every == 1 else f"every {every} bars"
-            self.notes.tell(f"generation takes {self.parts.pace.p95_seconds:.1f} s here: listening {bars}", now.beats)
+            self.notes.tell(f"generation takes {self.parts.timing.p95_seconds:.1f} s here: listening {bars}", now.beats)
         self._every_bars = every
-        text = self.parts.ears.leak_text
+        text = self.parts.input_filter.leak_text
         if text != self._leak_text:
             self._leak_text = text
             self.notes.tell(text, now.beats)
@@ -182,7 +184,7 @@ class JamSession:
 
     def state(self) -> JamState:
         """How the jam is, now.  [any]"""
-        deck, plan, pace, per_bar = self.parts.deck, self.plan, self.parts.pace, self.time.per_bar
+        deck, plan, timing, per_bar = self.parts.deck, self.plan, self.parts.timing, self.time.per_bar
         beats, change = self.time.beats, plan.next_change()
         phase: Phase = plan.phase if self.time.begun else "count in"
         coming: Phase = plan.phase if change is None or not self.time.begun else change.to
@@ -197,13 +199,13 @@ class JamSession:
             beats_per_bar=float(per_bar), level_in_db=self._levels[0], level_out_db=self._levels[1],
             ring_fill_ms=1000 * fill, committed_until_beat=float(plan.committed_until(self._moment(beats))),
             pending=plan.pending_presses(per_bar), listen_every_bars=max(1, self._every_bars),
-            generation_ms_p95=1000 * pace.p95_seconds, message=self.notes.message, sample=deck.sample,
+            generation_ms_p95=1000 * timing.p95_seconds, message=self.notes.message, sample=deck.sample,
         )  # fmt: skip
 
     def close(self) -> None:
         """End the thread of the orders, take in what came of the last one, and end the phase.  [main]"""
-        self._desk.close()
-        self._desk.take_results(self.plan)
+        self._runner.close()
+        self._runner.take_results(self.plan)
         last = math.floor(self.time.beats / self.time.per_bar)
         if self.time.begun and last > self._noted[1]:
             self.on_phase(*self._noted, last)

@@ -102,7 +102,7 @@ def test_a_jam_is_played_by_osc(player: Path, engine: Engine, tmp_path: Path) ->
         wire.bind(("127.0.0.1", 0))
         wire.settimeout(0.05)
 
-        def hear(send: bytes = b"") -> dict[str, list[Any]]:
+        def receive(send: bytes = b"") -> dict[str, list[Any]]:
             if send:
                 wire.sendto(send, ("127.0.0.1", port))
             until = time.monotonic() + 0.2
@@ -115,11 +115,11 @@ def test_a_jam_is_played_by_osc(player: Path, engine: Engine, tmp_path: Path) ->
             return came
 
         listen = encode(f"{JAM_ROOT}listen", [0, 20.0])
-        wait_for(lambda: JAM_STATE.address in hear(listen), 60)
-        wait_for(lambda: hear() and came[JAM_STATE.address][-1][4] >= 0)
-        hear(encode(f"{JAM_ROOT}take_over", []))
-        hear(encode(f"{JAM_ROOT}dance", []))
-        wait_for(lambda: hear() and came[JAM_STATE.address][-1][1] == "playing")
+        wait_for(lambda: JAM_STATE.address in receive(listen), 60)
+        wait_for(lambda: receive() and came[JAM_STATE.address][-1][4] >= 0)
+        receive(encode(f"{JAM_ROOT}take_over", []))
+        receive(encode(f"{JAM_ROOT}dance", []))
+        wait_for(lambda: receive() and came[JAM_STATE.address][-1][1] == "playing")
         ended.wait(60)
     thread.join(60)
     address, accepted, bar, beat, text = next(each for each in came[JAM_OK.address] if len(each) == 5)

@@ -23,6 +23,7 @@ from engine.lm.conditions import Conditions
 from engine.lm.executors.base import Executor
 from engine.lm.executors.device import DeviceExecutor
 from engine.lm.executors.native import library
+from engine.lm.executors.native.phase import NativeSettle
 from engine.lm.executors.native_executor import NativeExecutor
 from engine.lm.executors.onnx_executor import OnnxExecutor
 from engine.lm.executors.torch_executor import TorchExecutor
@@ -112,3 +113,12 @@ def difference(bits: int | None) -> float:
     native.prefill(tokens[..., :2], conditions, state)
     made = torch.stack([native.step(tokens[..., step], state) for step in range(2, tokens.shape[-1])], dim=2)
     return float((made - whole[:, :, 2:]).abs().max() / whole.std())
+
+
+def native_settle() -> NativeSettle | None:
+    """The embedded codec's phase reconstruction in native code; None, and logged, where there is none.  [generate]"""
+    try:
+        return NativeSettle()
+    except UnsupportedError as error:
+        _log.info("the codec reconstructs phases with numpy: %s", error)
+        return None

@@ -36,7 +36,7 @@ class FootSwitch:
         self._values: dict[Switch, int] = {}
         self._pressed_at: dict[Switch, float] = {}
 
-    def hear(self, message: Any, seconds: float) -> None:
+    def receive(self, message: Any, seconds: float) -> None:
         """A mido message that came at a monotonic second; all but those of the table are ignored.  [any]"""
         name = _NUMBERS.get(message.type)
         if name is None:
@@ -68,4 +68,4 @@ def open_foot_switch(name: str, foot: FootSwitch) -> Callable[[], None]:
 
     Returns a function that closes it. SourceError says which ports there are.  [main]
     """
-    return open_messages(name, foot.hear)
+    return open_messages(name, foot.receive)

@@ -90,7 +90,7 @@ class LoopTest:
         sent = np.zeros(BURSTS * self._slot, np.float32)
         for number in range(BURSTS):
             sent[number * self._slot : number * self._slot + len(self._burst)] = self._burst
-        self._sent, self._heard = sent, np.zeros((len(sent), channels), np.float32)
+        self._sent, self._music_for = sent, np.zeros((len(sent), channels), np.float32)
         self._at = 0
 
     @property
@@ -106,15 +106,15 @@ class LoopTest:
     def render(self, captured: Audio, out: Audio) -> None:
         """Take a block [n, channels] and fill the one that goes out at the same time, silence at the end.  [audio]"""
         n = min(len(out), len(self._sent) - self._at)
-        self._heard[self._at : self._at + n] = captured[:n]
+        self._music_for[self._at : self._at + n] = captured[:n]
         out[:n] = self._sent[self._at : self._at + n, None]
         out[n:] = 0
         self._at += n
 
     def result(self) -> RoundTrip:
         """What came back so far.  [main]"""
-        loudest = int(np.square(self._heard, dtype=np.float64).sum(axis=0).argmax())
-        heard = self._heard[:, loudest]
+        loudest = int(np.square(self._music_for, dtype=np.float64).sum(axis=0).argmax())
+        heard = self._music_for[:, loudest]
         whole = RoundTrip(
             self.sample_rate_hz, 0, input_db=level_db(heard), clipped=bool(np.abs(heard).max() >= _CLIPPED)
         )

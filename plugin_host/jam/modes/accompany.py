@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from plugin_host.jam.modes.common import SOUNDING, JamMode
 from plugin_host.jam.orders import Accompany, Order, Relisten, Stretch
-from plugin_host.jam.pace import Pace
-from plugin_host.jam.plan import Change, Moment, Plan, Said
+from plugin_host.jam.plan import Change, Moment, Plan, PressOutcome
 from plugin_host.jam.state import Phase, Press
+from plugin_host.jam.timing import JamTiming
 
 WINDOW_BARS = 4  # listened to at least, once there are so many; they go round until it has heard better
 LEAD_BARS = 4  # that Segue leads after `take_over`
@@ -18,12 +18,12 @@ class Accompanying(JamMode):
     name = "accompany"
     usual = "both"
 
-    def __init__(self, bars: int, pace: Pace) -> None:
+    def __init__(self, bars: int, timing: JamTiming) -> None:
         super().__init__(max(1, bars))
-        self._pace = pace
+        self._timing = timing
         self._next = 0  # bar from which the next listening is heard
         self._kept: Stretch | None = None  # what it stays with
-        self._heard: list[Stretch] = []  # newest last
+        self._music_for: list[Stretch] = []  # newest last
 
     def follows(self, phase: Phase, bar: int) -> Change | None:
         """It begins after the player's first bars; a lead of its own ends.  [main]"""
@@ -35,7 +35,7 @@ class Accompanying(JamMode):
 
     def every_bars(self, now: Moment) -> int:
         """The interval between listenings.  [any]"""
-        return self._pace.listen_every_bars(self.bars, now.grid)
+        return self._timing.listen_every_bars(self.bars, now.grid)
 
     def listen(self, now: Moment, plan: Plan) -> tuple[Order, ...]:
         """Listen again when it is time, unless it keeps what it has.  [main]"""
@@ -57,31 +57,31 @@ class Accompanying(JamMode):
         return Stretch(now.beats - bars * now.per_bar if bars else now.beats * 0, now.beats)
 
     def _note(self, heard: Stretch) -> Stretch:
-        self._heard = [*self._heard[-15:], heard]
+        self._music_for = [*self._music_for[-15:], heard]
         return heard
 
     # -- presses ----------------------------------------------------------------------------------------
 
-    def press_keep(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def press_keep(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """Stay with what was heard last, and listen no more; the second press listens again.  [main]"""
         if self._kept is not None:
             self._kept = None
-            return Said("listening again", True)
-        if not self._heard:
-            return Said("nothing was heard yet")
-        self._kept = self._heard[-1]
-        return Said("it stays with what it has heard", True)
+            return PressOutcome("listening again", True)
+        if not self._music_for:
+            return PressOutcome("nothing was heard yet")
+        self._kept = self._music_for[-1]
+        return PressOutcome("it stays with what it has heard", True)
 
-    def press_undo(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def press_undo(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """Back to what it followed before the last listening, and keep it.  [main]"""
-        if len(self._heard) < 2 or plan.phase != "both":
-            return Said("there is nothing to undo")
-        self._heard.pop()
-        back = self._kept = self._heard[-1]
+        if len(self._music_for) < 2 or plan.phase != "both":
+            return PressOutcome("there is nothing to undo")
+        self._music_for.pop()
+        back = self._kept = self._music_for[-1]
         at = max(bar, now.reachable())
         return Change(at, "both", lambda now, bar: (Relisten(bar, back),), text="back to what it heard before")
 
-    def press_record(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def press_record(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """Listen to so many bars from the nearest one on, and stay with them.  [main]"""
         bars = press.bars or self.bars
         first = max(0, bar)

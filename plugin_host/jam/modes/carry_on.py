@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plugin_host.jam.modes.common import SOUNDING, JamMode
 from plugin_host.jam.orders import Order
-from plugin_host.jam.plan import Change, Moment, Plan, Said, nothing
+from plugin_host.jam.plan import Change, Moment, Plan, PressOutcome, nothing
 from plugin_host.jam.state import Phase, Press
 
 
@@ -45,9 +45,9 @@ class CarryingOn(JamMode):
                 plan.put(Change(at, "listening", self.stop, quick=True))
         return ()
 
-    def press_hold(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def press_hold(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """The turn stays with whoever has it, until it is pressed again.  [main]"""
         self.turn_held = not self.turn_held
         plan.drop_automatic()
         whose = "yours" if plan.phase == "listening" else "Segue's"
-        return Said(f"the turn stays {whose}" if self.turn_held else "turns change again", True)
+        return PressOutcome(f"the turn stays {whose}" if self.turn_held else "turns change again", True)

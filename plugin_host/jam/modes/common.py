@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from bridge.time.units import beats_to_seconds
 from plugin_host.jam.orders import Answer, Order, Release, Repeat, Stop, Stretch
-from plugin_host.jam.plan import Build, Change, Moment, Plan, Said, nothing
+from plugin_host.jam.plan import Build, Change, Moment, Plan, PressOutcome, nothing
 from plugin_host.jam.state import Mode, Phase, Press
 
 SOUNDING: tuple[Phase, ...] = ("playing", "both", "held")
@@ -75,55 +75,55 @@ class JamMode:
 
     # -- presses ----------------------------------------------------------------------------------------
 
-    def pressed(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def pressed(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """The change that a press asks for; by its verb.  [main]"""
-        act: Callable[[Press, int, Moment, Plan], Change | Said] = getattr(self, f"press_{press.verb}")
+        act: Callable[[Press, int, Moment, Plan], Change | PressOutcome] = getattr(self, f"press_{press.verb}")
         return act(press, bar, now, plan)
 
-    def press_play_stop(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def press_play_stop(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """Stop, or begin anew with the player's turn.  [main]"""
         if plan.phase == "stopped":
             return Change(bar, "listening", quick=True, text="listening")
         orders = self.stop if plan.phase in SOUNDING or plan.sounds_soon else nothing
         return Change(bar, "stopped", orders, quick=True, text="stop")
 
-    def press_take_over(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def press_take_over(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """Segue takes over; or, if it plays alone, the player does.  [main]"""
         if plan.phase == "playing":
             return Change(bar, "listening", self.stop, quick=True, text="your turn")
         at = max(bar, now.reachable())
         return Change(at, "playing", self.answer, text="Segue takes over")
 
-    def press_again(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def press_again(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """Segue's last music once more.  [main]"""
         music = self._lately(now, plan)
         if music is None:
-            return Said("Segue has played nothing that it could repeat")
+            return PressOutcome("Segue has played nothing that it could repeat")
         first, end = music
         bars, at = end - first, bar
         if plan.phase in SOUNDING:  # after the turn that sounds
             at = max(bar, end)
         return Change(at, self.usual, repeats(first, end, bars), quick=True, text="again")
 
-    def press_hold(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def press_hold(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """The last bars go round until it is pressed again.  [main]"""
         if plan.phase == "held":
             return Change(bar, self.usual, _release, quick=True, text="on from here")
         if self._sounds_from is None or plan.phase not in SOUNDING:
-            return Said("Segue does not play: there is nothing to hold")
+            return PressOutcome("Segue does not play: there is nothing to hold")
         end = max(bar, self._sounds_from + 1)
         first = max(self._sounds_from, end - self.turn_bars)
         return Change(end, "held", repeats(first, end, 0), quick=True, text="hold")
 
-    def press_keep(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def press_keep(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """Only some modes have something to keep.  [main]"""
-        return Said(f"in {self.name} there is nothing to keep")
+        return PressOutcome(f"in {self.name} there is nothing to keep")
 
-    def press_undo(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def press_undo(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """Only some modes have something to undo.  [main]"""
-        return Said(f"in {self.name} there is nothing to undo")
+        return PressOutcome(f"in {self.name} there is nothing to undo")
 
-    def press_record(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def press_record(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """The player's turn begins at the nearest bar, and lasts as long as was said.  [main]"""
         if press.bars is not None:
             self.bars = press.bars

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from plugin_host.jam.modes.common import SOUNDING, JamMode, repeats, stretch
 from plugin_host.jam.orders import Order, Vary
-from plugin_host.jam.plan import Change, Moment, Plan, Said, nothing
+from plugin_host.jam.plan import Change, Moment, Plan, PressOutcome, nothing
 from plugin_host.jam.state import Phase, Press
 
 
@@ -41,21 +41,21 @@ class Looping(JamMode):
 
     # -- presses ----------------------------------------------------------------------------------------
 
-    def press_take_over(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def press_take_over(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """A loop has no turns.  [main]"""
-        return Said("a loop has no turns: keep, again, hold, record or undo")
+        return PressOutcome("a loop has no turns: keep, again, hold, record or undo")
 
-    def press_again(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def press_again(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """The pass that sounds once more as it is.  [main]"""
         if plan.phase != "both":
-            return Said("there is no pass yet to hear again")
+            return PressOutcome("there is no pass yet to hear again")
         first = plan.since_bar
         return Change(first + self.bars, "both", repeats(first, first + self.bars, self.bars), quick=True, text="again")
 
-    def press_keep(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def press_keep(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """The pass that sounds becomes the loop: it comes once more, and is varied from then on.  [main]"""
         if plan.phase != "both":
-            return Said("there is no pass yet to keep")
+            return PressOutcome("there is no pass yet to keep")
         before = plan.since_bar - self.bars
         late = bar <= plan.since_bar and self._sounds_from is not None and before >= self._sounds_from
         first = before if late else plan.since_bar  # a late press means the pass before
@@ -66,17 +66,17 @@ class Looping(JamMode):
         end = plan.since_bar + self.bars
         return Change(end, "both", repeats(first, first + self.bars, self.bars), then=kept, quick=True, text="kept")
 
-    def press_undo(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def press_undo(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """The loop before: it comes as it was, from the next pass on.  [main]"""
         if plan.phase not in SOUNDING or len(self.loops) < 2:
-            return Said("there is no loop before this one")
+            return PressOutcome("there is no loop before this one")
         self.loops.pop()
         first, own, bars = self.loops[-1]
         self.bars = bars
         at = max(bar, now.reachable(0))
         return Change(at, "both", repeats(first, first + bars, bars, own), quick=True, text="the loop before")
 
-    def press_play_stop(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def press_play_stop(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """Stop, or play the loop from its beginning.  [main]"""
         if plan.phase != "stopped":
             return super().press_play_stop(press, bar, now, plan)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from plugin_host.jam.modes.common import SOUNDING, JamMode
-from plugin_host.jam.plan import Change, Moment, Plan, Said, nothing
+from plugin_host.jam.plan import Change, Moment, Plan, PressOutcome, nothing
 from plugin_host.jam.state import Phase, Press
 
 
@@ -25,10 +25,10 @@ class Trading(JamMode):
             return None
         return Change(bar + self.bars, "playing", self.answer)
 
-    def press_hold(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | Said:
+    def press_hold(self, press: Press, bar: int, now: Moment, plan: Plan) -> Change | PressOutcome:
         """The turn stays with whoever has it, until it is pressed again.  [main]"""
         if plan.phase == "stopped":
-            return Said("nobody has the turn: press play first")
+            return PressOutcome("nobody has the turn: press play first")
         self.turn_held = not self.turn_held
         plan.drop_automatic()
         late = self.turn_held or plan.phase in SOUNDING
@@ -37,4 +37,4 @@ class Trading(JamMode):
         if following is not None:
             plan.put(following)
         whose = "yours" if plan.phase == "listening" else "Segue's"
-        return Said(f"the turn stays {whose}" if self.turn_held else "turns change again", True)
+        return PressOutcome(f"the turn stays {whose}" if self.turn_held else "turns change again", True)

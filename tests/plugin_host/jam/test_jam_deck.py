@@ -11,10 +11,10 @@ from plugin_host.host.timeline import Timeline
 from plugin_host.jam.deck import JamDeck, Repeat
 from plugin_host.jam.first_loop import FirstLoop
 from plugin_host.jam.modes import make_mode
-from plugin_host.jam.pace import Pace
 from plugin_host.jam.session import count_in_samples
+from plugin_host.jam.session_audio import STANDING, BlockQueue, JamMemory
 from plugin_host.jam.state import Press
-from plugin_host.jam.tape import STANDING, Memory, Tape
+from plugin_host.jam.timing import JamTiming
 from plugin_host.playback.processor import Processor
 
 RATE = 48_000
@@ -22,7 +22,7 @@ GRID = Grid(RATE, 120.0)
 
 
 def deck(count_in: tuple[int, ...] = (0,)) -> JamDeck:
-    return JamDeck((Processor(RATE),), Timeline(GRID), Tape(RATE, 2), count_in)
+    return JamDeck((Processor(RATE),), Timeline(GRID), BlockQueue(RATE, 2), count_in)
 
 
 def rendered(deck: JamDeck, n: int, block: int = 300) -> Audio:
@@ -41,7 +41,7 @@ def test_the_timeline_begins_on_the_sample_where_the_count_in_ends() -> None:
     assert not out[2_000:24_000].any()
     assert out[24_000:24_010].any()
     assert not out[48_000:].any()
-    blocks = found.tape.take()
+    blocks = found.block_queue.take()
     running = [block for block in blocks if block.position_samples != STANDING]
     assert (running[0].sample, running[0].position_samples) == (48_000, 0)
     assert found.timeline.now.position_samples == 12_000
@@ -63,15 +63,15 @@ def test_repeated_bars_begin_and_end_on_their_samples_whatever_the_blocks() -> N
 def test_the_tape_has_what_was_captured_and_played_and_loses_no_block() -> None:
     found = deck()
     rendered(found, 5_000, block=331)
-    blocks = found.tape.take()
+    blocks = found.block_queue.take()
     assert [block.sample for block in blocks] == list(np.cumsum([0] + [len(block.played) for block in blocks])[:-1])
     np.testing.assert_array_equal(np.concatenate([b.captured for b in blocks])[:, 0], np.arange(5_000))
-    assert found.tape.take() == []
-    assert found.tape.lost_samples == 0
+    assert found.block_queue.take() == []
+    assert found.block_queue.lost_samples == 0
 
 
 def test_input_that_comes_a_round_trip_late_is_moved_back() -> None:
-    memory = Memory(RATE, 1, round_trip_samples=100)
+    memory = JamMemory(RATE, 1, round_trip_samples=100)
     heard = np.arange(1_000, dtype=np.float32)[:, None]
     memory.keep(heard[:640], np.zeros((700, 1), np.float32))
     memory.keep(heard[640:], np.ones((300, 1), np.float32))
@@ -85,7 +85,7 @@ def test_input_that_comes_a_round_trip_late_is_moved_back() -> None:
     ("seconds", "wish", "bars", "bpm"), [(8.0, None, 4, 120.0), (2.0, None, 1, 120.0), (8.0, 2, 2, 60.0)]
 )
 def test_the_first_loop_sets_the_tempo(seconds: float, wish: int | None, bars: int, bpm: float) -> None:
-    found, mode = deck(()), make_mode("loop", None, Pace(0.5))
+    found, mode = deck(()), make_mode("loop", None, JamTiming(0.5))
     first = FirstLoop(RATE, GRID.signature, wish)
     rendered(found, 1_000)
     assert first.press(Press("record", at_sample=700), found.timeline, mode).accepted

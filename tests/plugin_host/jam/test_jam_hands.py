@@ -36,7 +36,7 @@ def pressed(messages: list[mido.Message], every: float = 0.2, **options: object)
     found: list[Press] = []
     foot = FootSwitch(found.append, lambda seconds: round(seconds * 48_000), **options)  # type: ignore[arg-type]
     for n, message in enumerate(messages):
-        foot.hear(message, n * every)
+        foot.receive(message, n * every)
     return found
 
 

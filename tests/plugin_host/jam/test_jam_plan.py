@@ -11,9 +11,9 @@ from bridge.time.transport import Grid
 from bridge.time.units import Signature
 from plugin_host.jam.modes import make_mode
 from plugin_host.jam.orders import Accompany, Answer, Order, Release, Relisten, Repeat, Stop, Stretch, Vary
-from plugin_host.jam.pace import Pace
 from plugin_host.jam.plan import Moment, Plan
 from plugin_host.jam.state import MODES, VERBS, Mode, Press, PressReply, Verb
+from plugin_host.jam.timing import JamTiming
 
 GRID = Grid(48_000, 120.0)
 
@@ -22,14 +22,14 @@ class Bars:
     """A plan that is run beat by beat; `ordered` has each order and the beat on which it was given."""
 
     def __init__(self, mode: Mode, bars: int | None = None, seconds: float = 0.2, grid: Grid = GRID) -> None:
-        self.pace = Pace(seconds)
-        self.plan, self.grid = Plan(make_mode(mode, bars, self.pace)), grid
+        self.timing = JamTiming(seconds)
+        self.plan, self.grid = Plan(make_mode(mode, bars, self.timing)), grid
         self.ordered: list[tuple[Fraction, Order]] = []
         self.phases: list[tuple[int, str]] = [(0, "listening")]
         self.beat = Fraction(0)
 
     def now(self, beats: Fraction, playing: bool = True) -> Moment:
-        return Moment(beats, self.grid, self.pace.lead_beats(self.grid), playing)
+        return Moment(beats, self.grid, self.timing.lead_beats(self.grid), playing)
 
     def beats(self, until_bar: int) -> Iterator[Fraction]:
         while self.beat < until_bar * self.now(self.beat).per_bar:
@@ -94,7 +94,7 @@ def test_accompany_listens_again_every_other_bar_to_whole_bars_up_to_now() -> No
 def test_a_machine_that_needs_longer_than_a_bar_listens_every_other_bar() -> None:
     jam = Bars("accompany", 1, seconds=2.4).run(12)  # a bar lasts two seconds
     assert [order.bar for order in jam.orders(Relisten)] == [3, 5, 7, 9, 11, 13]
-    assert jam.pace.listen_every_bars(1, GRID) == 2
+    assert jam.timing.listen_every_bars(1, GRID) == 2
 
 
 def test_continue_takes_over_when_the_player_stops_and_hands_back_when_she_plays() -> None:

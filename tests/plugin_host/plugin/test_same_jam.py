@@ -19,13 +19,13 @@ from plugin_host.plugin import build
 from tests.plugin_host.plugin.native_core import NativeJam, native_heard, native_pace
 
 modes = pytest.importorskip("plugin_host.jam.modes")
-pace = pytest.importorskip("plugin_host.jam.pace")
+timing = pytest.importorskip("plugin_host.jam.timing")
 plans = pytest.importorskip("plugin_host.jam.plan")
-ears = pytest.importorskip("plugin_host.jam.ears")
+input_filter = pytest.importorskip("plugin_host.jam.input_filter")
 MODES = ("accompany", "trade", "continue", "loop")  # as the parameter counts, from 1
 
 
-class FixedPace(pace.Pace):
+class FixedPace(timing.JamTiming):
     """The interval that a test says."""
 
     every = 1
@@ -107,7 +107,7 @@ def test_the_knobs_have_the_same_names() -> None:
 )
 @pytest.mark.parametrize("bpm", [60.0, 93.7, 200.0])
 def test_both_take_as_long(core: ctypes.CDLL, seconds: list[float], bpm: float) -> None:
-    known, grid = pace.Pace(), Grid(48_000, bpm, Signature(7, 8))
+    known, grid = timing.JamTiming(), Grid(48_000, bpm, Signature(7, 8))
     for each in seconds:
         if each > 0:
             known.took(each)
@@ -120,6 +120,6 @@ def test_both_take_as_long(core: ctypes.CDLL, seconds: list[float], bpm: float) 
 def test_both_give_the_model_the_same_music(core: ctypes.CDLL, bpm: float) -> None:
     """The end of the player's music is faded, Segue's own is not."""
     noise = np.random.default_rng(3).uniform(-0.2, 0.2, (2, 24_000, 2)).astype(np.float32)
-    wanted = ears.given(noise[0], 8000, bpm) + noise[1]
+    wanted = input_filter.given(noise[0], 8000, bpm) + noise[1]
     np.testing.assert_allclose(native_heard(core, *noise, bpm, 8000), wanted, atol=2e-6)
     assert not np.allclose(wanted[-200:], noise[0, -200:] + noise[1, -200:])

@@ -459,5 +459,5 @@ def test_a_held_bar_obeys_a_mute_now_and_a_level(host):
 def test_for_a_host_that_waits_no_command_comes_too_late(host, waits, due):
     host.lane.waits = waits
     playing(host)
-    host.listen(ODD.bar_start(2) - RATE // 50)
+    host.render(ODD.bar_start(2) - RATE // 50)
     assert give(host, "bar 2", prompt("else")) == due

@@ -18,7 +18,7 @@ from engine.serve.lane_settings import LaneSettings, ReferenceAudio
 
 SERVE = Path(__file__).resolve().parents[4] / "engine" / "serve"
 LOCKED = {"orders", "holder"}  # replaced in lane.py alone, under the lock
-GENERATE = {"view", "controller"}  # replaced by [generate], which alone calls the methods that do
+GENERATE = {"view", "controller", "last_codes"}  # replaced by [generate], which alone calls the methods that do
 
 
 @pytest.mark.parametrize("kind", [LaneOrders, LaneHolder, LaneView, LaneSettings, ReferenceAudio])

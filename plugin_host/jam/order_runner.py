@@ -1,6 +1,6 @@
-"""Carries out the orders of a plan: hands music to the voice, lets bars go round on the deck, takes in what came of it.
+"""Carries out the orders of a plan: sends references to the lanes, repeats bars on the deck, reports the results.
 
-order --> what it listens to, from the memory --> voice.do, on a thread of its own --> result --> plan, pace
+order --> its references, from the memory --> JamLanes.do, on a thread --> result --> plan, timing
       --> repeats and silences, on the deck
 """
 
@@ -19,29 +19,36 @@ from bridge.region.region import SECONDS_MIN
 from bridge.ring.form import Audio
 from plugin_host.jam.deck import JamDeck
 from plugin_host.jam.deck import Repeat as Lap
-from plugin_host.jam.ears import given
 from plugin_host.jam.errors import JamError
+from plugin_host.jam.input_filter import given
+from plugin_host.jam.jam_lanes import JamLanes, OrderMusic, Result
+from plugin_host.jam.jam_time import JamTime, Notes, beats_of
 from plugin_host.jam.listening.level import loudness_lufs
 from plugin_host.jam.orders import Accompany, Answer, Order, Release, Relisten, Repeat, Stop, Stretch, Vary
-from plugin_host.jam.pace import Pace
 from plugin_host.jam.plan import Moment, Plan
-from plugin_host.jam.tape import Memory
-from plugin_host.jam.voice import Heard, Result, Voice
-from plugin_host.jam.where import JamTime, Notes, beats_of
+from plugin_host.jam.session_audio import JamMemory
+from plugin_host.jam.timing import JamTiming
 
 FAR_SAMPLES = 1 << 60
 PLAYS = (Answer, Accompany, Vary)
 SILENCE: Audio = np.zeros((0, 1), np.float32)
-_Job = tuple[Order, Heard, float]
+_Job = tuple[Order, OrderMusic, float]
 
 
-class Desk:
-    """One jam's desk. `threaded`: orders are carried out on a thread, so that nothing waits for the engine."""
+class OrderRunner:
+    """Carries out one jam's orders. `threaded`: on a thread of its own, so that nothing waits for the engine."""
 
     def __init__(
-        self, deck: JamDeck, memory: Memory, voice: Voice, pace: Pace, time: JamTime, notes: Notes, threaded: bool
+        self,
+        deck: JamDeck,
+        memory: JamMemory,
+        jam_lanes: JamLanes,
+        timing: JamTiming,
+        time: JamTime,
+        notes: Notes,
+        threaded: bool,
     ) -> None:
-        self._deck, self._memory, self._voice, self._pace = deck, memory, voice, pace
+        self._deck, self._memory, self._jam_lanes, self._timing = deck, memory, jam_lanes, timing
         self._time, self._notes = time, notes
         self._growing: list[_Growing] = []
         self._sent: dict[Order, Fraction] = {}  # beats
@@ -56,7 +63,7 @@ class Desk:
 
     def carry_out(self, order: Order, now: Moment) -> None:
         """Carry out an order, or hand it to the thread.  [main]"""
-        heard = self._heard(order)
+        heard = self._music_for(order)
         stretch = order.loop if isinstance(order, Vary) else getattr(order, "heard", getattr(order, "music", None))
         listens = {} if stretch is None else {"heard": beats_of(stretch)}
         self._notes.note("order", now.beats, order=_name(order), bar=order.bar, **listens)
@@ -66,30 +73,30 @@ class Desk:
             return
         if isinstance(order, Relisten):
             missed = sum(each.counters.missed_samples for each in self._deck.processors)
-            self._pace.listened(missed > self._missed_samples)
+            self._timing.listened(missed > self._missed_samples)
             self._missed_samples = missed
         self._sent[order] = now.beats
         job = (order, heard, float(self._time.per_bar))
         if self._thread is not None:
             self._jobs.put(job)
         else:
-            self._results.put(self._voice.do(*job))
+            self._results.put(self._jam_lanes.do(*job))
 
-    def _heard(self, order: Order) -> Heard:
+    def _music_for(self, order: Order) -> OrderMusic:
         """The music that an order listens to, and how loud the player is."""
         stretch = order.loop if isinstance(order, Vary) else getattr(order, "heard", None)
         if stretch is None:
-            return Heard()
+            return OrderMusic()
         begin, end = self._time.sample_of(stretch.begin), self._time.sample_of(stretch.end)
         grid, memory = self._time.grid, self._memory
         if end - begin < grid.sample_rate_hz * SECONDS_MIN:
-            return Heard()
+            return OrderMusic()
         own = isinstance(order, Vary) and order.own
         audio = memory.own(begin, end) if own else memory.input(begin, end)
         loudness = None if own else loudness_lufs(audio, grid.sample_rate_hz)
         if isinstance(order, Answer):
             audio = given(audio, grid.sample_rate_hz, grid.tempo_bpm) + memory.own(begin, end)
-        return Heard(Captured(audio, grid.sample_rate_hz, grid.tempo_bpm, float(stretch.begin)), loudness)
+        return OrderMusic(Captured(audio, grid.sample_rate_hz, grid.tempo_bpm, float(stretch.begin)), loudness)
 
     def _lay(self, order: Repeat | Release | Stop) -> None:
         """Bars that go round, or silence, from a bar on; what was laid before ends there."""
@@ -128,7 +135,7 @@ class Desk:
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
-            self._results.put(self._voice.do(*job))
+            self._results.put(self._jam_lanes.do(*job))
 
     def take_results(self, plan: Plan) -> None:
         """Tell the plan and the pace what came of the orders.  [main]"""
@@ -138,7 +145,7 @@ class Desk:
     def _take(self, result: Result, plan: Plan) -> None:
         order, beats = result.order, self._time.beats
         sent = self._sent.pop(order, beats)
-        took = {} if self._pace.fixed or result.seconds is None else {"seconds": round(result.seconds, 4)}
+        took = {} if self._timing.fixed or result.seconds is None else {"seconds": round(result.seconds, 4)}
         self._notes.note(
             "result", sent, order=_name(order), asked=order.bar, bar=result.bar, fault=result.fault, **took
         )
@@ -147,14 +154,14 @@ class Desk:
         if result.fault:
             self._notes.tell(f"the engine: {result.fault}", sent)
             if isinstance(order, PLAYS):  # it is tried again
-                now = Moment(beats, self._time.grid, self._pace.lead_beats(self._time.grid))
+                now = Moment(beats, self._time.grid, self._timing.lead_beats(self._time.grid))
                 plan.moved(order.bar, max(order.bar + 1, now.reachable()), ordered=False)
             return
         if result.seconds is not None and not isinstance(order, Stop):
-            self._pace.took(result.seconds)
+            self._timing.took(result.seconds)
         if result.bar > order.bar:
             allowed = (order.bar * self._time.per_bar - sent) * 60 / Fraction(self._time.grid.tempo_bpm)
-            self._pace.was_late(float(allowed))
+            self._timing.was_late(float(allowed))
             self._notes.tell(f"late: at bar {result.bar + 1} instead of {order.bar + 1}", sent)
             if isinstance(order, PLAYS):
                 plan.moved(order.bar, result.bar)
@@ -164,7 +171,7 @@ class Desk:
 
     def close(self) -> None:
         """End the thread, after the order that is being carried out.  [main]"""
-        self._voice.close()
+        self._jam_lanes.close()
         if self._thread is not None:
             self._jobs.put(None)
             self._thread.join()
@@ -182,7 +189,7 @@ class _Growing:
     def whole(self) -> bool:
         return self._known >= len(self.audio)
 
-    def grow(self, memory: Memory) -> None:
+    def grow(self, memory: JamMemory) -> None:
         known = memory.end if self._own else memory.input_end
         until = min(known - self._first, len(self.audio))
         if until > self._known:

@@ -1,4 +1,4 @@
-"""What a jam asks of the engine, over OSC as any client: regions, plays and stops at bar lines, on the jam's lane.
+"""A jam's requests to the engine, by OSC as any client's: regions, plays and stops at bar lines, on its lanes.
 
 A region is given in shared memory, as the plugin gives its captures. Each play has a seed of its own, counted from the
 jam's: the same jam with the same seed is the same music.
@@ -40,7 +40,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Heard:
+class OrderMusic:
     """The music that an order listens to, None for none, and its loudness, None for silence."""
 
     region: Captured | None = None
@@ -56,7 +56,7 @@ class _Done:
     waited_seconds: float = 0.0
 
 
-class Voice:
+class JamLanes:
     """Segue's part in a jam, one lane or several that play together, each with a seed of its own.
 
     `abilities` are those of the model; what it cannot follow is left out. `measured`: wait until a change is ready, and
@@ -80,7 +80,7 @@ class Voice:
         self._ending = threading.Event()
         self._pool = ThreadPoolExecutor(len(self.sessions)) if len(self.sessions) > 1 else None
 
-    def do(self, order: Order, heard: Heard, beats_per_bar: float) -> Result:
+    def do(self, order: Order, heard: OrderMusic, beats_per_bar: float) -> Result:
         """Carry out an order; a fault of the engine is a result.  [main]"""
         began = time.monotonic()
         segment = None

@@ -1,4 +1,4 @@
-"""How long Segue takes from listening to sound, and what follows: how far ahead it must listen, and how often."""
+"""The time from listening to sound, and what follows from it: how far ahead a jam listens, and how often."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fractions import Fraction
 from bridge.time.transport import Grid
 from bridge.time.units import beats_to_seconds, seconds_to_beats
 
-KEPT = 40  # measurements
+MEASUREMENTS_MAX = 40  # measurements
 SHARE = 0.95  # of the measurements that must fit
 UNKNOWN_SECONDS = 1.5  # before the first: late answers are worse than old ones
 SPARE_SECONDS = 0.15  # for the message, the ring and the next turn of the session
@@ -18,7 +18,7 @@ SLOWER_MOST = 3  # doublings of the interval between listenings
 GOOD_ENOUGH = 4  # listenings without a gap, until it is halved again
 
 
-class Pace:
+class JamTiming:
     """The generation time, measured, or fixed (offline: a jam must not depend on the machine).
 
     `behind_seconds`: how long the player's music takes to be known, a round trip of the sound card.
@@ -27,7 +27,7 @@ class Pace:
     def __init__(self, fixed_seconds: float | None = None, behind_seconds: float = 0.0) -> None:
         self._fixed = fixed_seconds
         self._behind = behind_seconds
-        self._seconds: deque[float] = deque(maxlen=KEPT)
+        self._seconds: deque[float] = deque(maxlen=MEASUREMENTS_MAX)
         self._slower = 0  # how often the interval was doubled
         self._good = 0  # listenings since then that left no gap
 

@@ -1,8 +1,8 @@
 """From the audio thread to the session: what was captured and played, block by block; and the session's memory of it.
 
-    deck --put--> Tape --take--> session --keep--> Memory: the player's and Segue's, by session sample
+    deck --put--> BlockQueue --take--> session --keep--> JamMemory: the player's and Segue's, by session sample
 
-What the player plays at a sample is captured a round trip later: `Memory` moves the input back by it.
+What the player plays at a sample is captured a round trip later: `JamMemory` moves the input back by it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import numpy as np
 
 from bridge.ring.form import Audio
 
-TAPE_SECONDS = 20.0  # that the session may be late
+QUEUE_SECONDS = 20.0  # that the session may be late
 MEMORY_SECONDS = 180.0  # more than the longest loop and the longest stretch listened to
 STANDING = -(1 << 60)  # the host position of a block before the timeline runs
 ROWS = 1 << 14
 
 
 @dataclass(frozen=True)
-class TapedBlock:
+class QueuedBlock:
     """Captured and played audio [n, channels] at a session sample; `position_samples` of the host, or STANDING."""
 
     sample: int
@@ -29,11 +29,11 @@ class TapedBlock:
     played: Audio
 
 
-class Tape:
-    """A queue of blocks in one stretch of memory: one thread puts, another takes. A full tape loses new blocks."""
+class BlockQueue:
+    """A queue of blocks in one stretch of memory: one thread puts, another takes. A full queue loses new blocks."""
 
     def __init__(self, sample_rate_hz: int, channels: int) -> None:
-        self._length = int(TAPE_SECONDS * sample_rate_hz)
+        self._length = int(QUEUE_SECONDS * sample_rate_hz)
         self._captured: Audio = np.zeros((self._length, channels), np.float32)
         self._played: Audio = np.zeros((self._length, channels), np.float32)
         self._rows = np.zeros((ROWS, 3), np.int64)  # session sample, samples, host position
@@ -58,19 +58,19 @@ class Tape:
         self._at += n
         self._put += 1
 
-    def take(self) -> list[TapedBlock]:
+    def take(self) -> list[QueuedBlock]:
         """All blocks since the last call, as copies.  [main]"""
         found = []
         while self._taken < self._put:
             sample, n, position = (int(value) for value in self._rows[self._taken % ROWS])
             at = np.arange(self._freed, self._freed + n) % self._length
-            found.append(TapedBlock(sample, position, self._captured[at], self._played[at]))
+            found.append(QueuedBlock(sample, position, self._captured[at], self._played[at]))
             self._freed += n
             self._taken += 1
         return found
 
 
-class Memory:
+class JamMemory:
     """The last minutes of a jam by session sample: the player's music and Segue's, float32 [n, channels]. [main]"""
 
     def __init__(self, sample_rate_hz: int, channels: int, round_trip_samples: int = 0) -> None:

@@ -1,4 +1,4 @@
-"""What the session hears with: the player's music alone, and until when it was played. The seam to `listening`."""
+"""The session's input: the player's music alone, and until when it was played. Joins `listening` to the session."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from plugin_host.jam.listening.handover import given_to_model
 from plugin_host.jam.listening.player_input import PlayerInput
 
 
-class Ears(Protocol):
+class InputFilter(Protocol):
     """Takes what was captured while something was played, block by block; `last_played` is a sample of the input."""
 
     def push(self, captured: Audio, played: Audio) -> Audio:
@@ -29,7 +29,7 @@ class Ears(Protocol):
         ...
 
 
-class PlayerEars(PlayerInput):
+class LeakFilter(PlayerInput):
     """`PlayerInput`, with what it has to say in words."""
 
     @property
@@ -38,9 +38,9 @@ class PlayerEars(PlayerInput):
         return "" if self.leak.state == "not known yet" else self.leak.text
 
 
-def make_ears(sample_rate_hz: int, channels: int, leaks: bool) -> Ears:
-    """The ears of a jam; `leaks`: Segue's own music may come back into the input.  [main]"""
-    return PlayerEars(sample_rate_hz, channels, cancel_leak=leaks)
+def make_input_filter(sample_rate_hz: int, channels: int, leaks: bool) -> InputFilter:
+    """The input filter of a jam; `leaks`: the input may contain Segue's own music.  [main]"""
+    return LeakFilter(sample_rate_hz, channels, cancel_leak=leaks)
 
 
 def given(heard: Audio, sample_rate_hz: int, bpm: float) -> Audio:
