@@ -113,7 +113,8 @@ def ask_at(
     melody, style = regions.get(MELODY), regions.get(STYLE)
     stays = HARMONY in takes and melody is None and settings.get(KEEP_HARMONY)
     playing = instruments_of(settings.get(INSTRUMENTS)) if INSTRUMENTS.name in takes else None
-    density, section, key = (settings.get(row) if row.name in takes else -1 for row in (DENSITY, SECTION, KEY))
+    density = settings.get(DENSITY) if DENSITY.name in takes else -1.0
+    section, key = (settings.get(row) if row.name in takes else -1 for row in (SECTION, KEY))
     return Ask(
         text=(settings.prompt if TEXT in takes else "") or None,
         melody=None if melody is None else _placed(melody, placement, prompt_frames, offset_frames),
@@ -124,8 +125,8 @@ def ask_at(
         harmony=_chords(begun, placement, prompt_frames, offset_frames) if stays and begun is not None else None,
         instruments=playing,
         density=density if density >= 0 else None,
-        section=arrangement.SECTIONS[int(section)] if section >= 0 else None,
-        key=key_of(int(key)) if key >= 0 else None,
+        section=arrangement.SECTIONS[section] if section >= 0 else None,
+        key=key_of(key) if key >= 0 else None,
     )
 
 
