@@ -31,13 +31,13 @@ from bridge.time.transport import Grid
 from engine.api.model_settings import ModelSettings
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
-from engine.model import Ask, LoadedModel, StyleExcerpt
+from engine.model import ARRANGEMENT, Ask, LoadedModel, StyleExcerpt
 from engine.serve.lane.commands import Command
 from engine.serve.lane_settings import STYLE, LaneSettings, ReferenceAudio
 from engine.serve.render.stream_settings import stream_settings
 from engine.serve.timeline.placement import StreamPlacement, ask_at
 
-TAKES = frozenset({"text", "style", "tempo", "harmony"})
+TAKES = frozenset({"text", "style", "tempo", "harmony"}) | ARRANGEMENT
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def needs(before: LaneSettings, after: LaneSettings) -> Depth:
 
 
 def differs(one: Ask, other: Ask) -> bool:
-    parts = ("text", "grid", "excerpt", "seed")
+    parts = ("text", "grid", "excerpt", "seed", "instruments", "density", "section", "key")
     return [getattr(one, part) for part in parts] != [getattr(other, part) for part in parts] or (
         (one.harmony is None) != (other.harmony is None)
     )
