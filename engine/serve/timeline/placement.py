@@ -126,8 +126,8 @@ def ask_at(
         harmony=_chords(begun, placement, prompt_frames, offset_frames) if stays and begun is not None else None,
         instruments=playing,
         density=density if density >= 0 else None,
-        section=arrangement.SECTIONS[int(section)] if section >= 0 else None,
-        key=key_of(int(key)) if key >= 0 else None,
+        section=arrangement.SECTIONS[section] if section >= 0 else None,
+        key=key_of(key) if key >= 0 else None,
     )
 
 

@@ -94,6 +94,7 @@ void Session::follow_generate() {
         generating_ = playing_ = ended_ = resuming_ = false;
         return;
     }
+    if (jam_ || values_.whole(p_jam) != jam_off) return;
     if (shared_.blocks <= blocks_at_open_ || monotonic_ns() < refused_ns_ || !whole_again()) return;
     const bool other_take = generating_ && take_ != values_.whole(p_take);
     if (generating_ && !other_take) return;
@@ -154,7 +155,7 @@ void Session::follow_host() {
 void Session::settle() {
     const uint32_t seek_id = shared_.seek_id;
     const bool elsewhere = seek_id != shared_.handled_seek_id && ended_ && shared_.beats < end_beats_ - 1e-6;
-    const bool on = values_.on(p_generate), done = !on || (generating_ && (playing_ || (ended_ && !elsewhere)));
+    const bool on = values_.on(p_generate), done = !on || jam_ || (generating_ && (playing_ || (ended_ && !elsewhere)));
     shared_.expecting = playing_;
     shared_.handled_on = on;
     shared_.handled_offs = offs_;

@@ -9,7 +9,7 @@ from engine.api.musicgen import MusicGen
 from engine.conditions import embedded
 from engine.core.guidance import Guidance
 from engine.errors import AudioError, EngineError
-from engine.model import Ask, ExcerptRange, Reference, StyleExcerpt
+from engine.model import ARRANGEMENT, Ask, ExcerptRange, Reference, StyleExcerpt
 from engine.models.device import pick_device
 from engine.models.embedded_model import FOLDER
 from engine.train.metrics import beat_score
@@ -28,7 +28,7 @@ def tone(seconds: float, hz: float) -> torch.Tensor:
 
 
 def test_it_can_follow_everything(model):
-    assert model.model.takes == {"text", "melody", "style", "continue", "harmony", "tempo"}
+    assert model.model.takes == {"text", "melody", "style", "continue", "harmony", "tempo"} | ARRANGEMENT
     assert (model.sample_rate, model.frame_rate, model.audio_channels) == (32_000, 50.0, 1)
 
 

@@ -30,7 +30,7 @@ from engine.core.delay import delay, valid_mask
 from engine.core.guidance import Guidance
 from engine.model import Ask, FrameGrid, Reference
 from engine.models import embedded_model
-from engine.train import codec_fit, codec_train, curves, export, lm_data, lm_train, tokenise
+from engine.train import blend, codec_fit, codec_train, curves, export, lm_data, lm_train, tokenise
 from engine.train.compose import compose
 from engine.train.render_set import facts
 
@@ -258,6 +258,24 @@ def test_a_run_begins_from_the_shipped_weights_as_the_old_model(made: Path, tmp_
     given = rows.has_context
     assert heard[~given][..., CONTEXT_COLUMNS].abs().sum() == 0
     assert (heard[given][..., CONTEXT_GIVEN] == 1).all()
+
+
+def test_a_blend_lies_between_the_old_weights_and_the_new(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    old, new = lm_train.TrainedModel(TINY, 96).state_dict(), lm_train.TrainedModel(TINY, 96).state_dict()
+    narrow = {**old, "lm.frame_proj.weight": old["lm.frame_proj.weight"][:, :BASIC_FEATURES]}
+    mixed = blend.blend(narrow, new, 0.75, 2.0)
+    assert mixed.keys() == new.keys()
+    name = "text.widen.weight"
+    torch.testing.assert_close(mixed[name], 0.25 * old[name] + 0.75 * new[name])
+    had, has = mixed["lm.frame_proj.weight"], new["lm.frame_proj.weight"]
+    torch.testing.assert_close(had[:, INSTRUMENT_COLUMNS], 2.0 * has[:, INSTRUMENT_COLUMNS])
+    torch.testing.assert_close(had[:, CONTEXT_COLUMNS], has[:, CONTEXT_COLUMNS])
+    same = blend.blend(narrow, new, 1.0, 1.0)
+    for key, value in same.items():
+        torch.testing.assert_close(value, new[key])
+    with pytest.raises(ValueError, match="share is 2, must be from 0"):
+        blend.blend(narrow, new, 2, 1.0)
 
 
 def test_run_goes_on_from_files_of_the_unfused_optimiser(made: Path) -> None:

@@ -31,13 +31,13 @@ from bridge.time.transport import Grid
 from engine.api.model_settings import ModelSettings
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
-from engine.model import Ask, LoadedModel, StyleExcerpt
+from engine.model import ARRANGEMENT, Ask, LoadedModel, StyleExcerpt
 from engine.serve.lane.command import Command
 from engine.serve.lane_settings import STYLE, LaneSettings, ReferenceAudio
 from engine.serve.render.stream_settings import stream_settings
 from engine.serve.timeline.placement import StreamPlacement, ask_at
 
-TAKES = frozenset({"text", "style", "tempo", "harmony", "instruments", "density", "section", "key"})
+TAKES = frozenset({"text", "style", "tempo", "harmony"}) | ARRANGEMENT
 
 
 @pytest.fixture
