@@ -22,7 +22,7 @@ MODULE = Path("/usr/lib/audacity/modules/mod-script-pipe.so")
 RATE, SECONDS = 48_000, 6
 # The settings that its dialog stores: an Apply by script uses these. Every parameter must be there.
 KNOBS = {"Generate": 1, "Output": 1, "Bars": 0, "Capture": 0, "Capture_bars": 0, "Clear": 0, "Creativity": 0.9,
-         "Follow_input": 0, "Guidance": 2.5, "Lane": -1, "Level": 0, "Mode": 0, "Offline": 0, "Own_tempo": 120,
+         "Jam": 0, "Guidance": 2.5, "Lane": -1, "Level": 0, "Mode": 0, "Offline": 0, "Own_tempo": 120,
          "Preset": 0, "Seconds_ahead": 2, "Take": 0, "Time": 0}  # fmt: skip
 
 
