@@ -21,9 +21,9 @@ dt { font-weight: 600; } dd { margin: 0 0 .3rem; }
 """
 
 CANNOT = (
-    "Not every stem here is one instrument alone. The embedded model of this version was not trained to play single "
-    "instruments: it is asked for one by words, keeps tempo, bars and harmony, but often plays other instruments "
-    "as well. Purity is measured and shown for each stem; below 50 % it is a mix of instruments."
+    "Not every stem here is one instrument alone. The embedded model is asked for one, keeps tempo, bars and harmony, "
+    "but sometimes plays other instruments as well; other models are asked by words and mostly play mixes. Purity is "
+    "measured and shown for each stem; below 50 % it is a mix of instruments."
 )
 
 LEGEND = """<section><h2>The figures</h2><dl>
