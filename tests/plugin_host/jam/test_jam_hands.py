@@ -228,7 +228,8 @@ class Shell:
         self.outside, self.inside = pty.openpty()
         self.before = termios.tcgetattr(self.inside)
         self.text = ""
-        start = ("import os, sys, fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+        start = ("import os, signal, sys, fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
+                 "[signal.signal(each, signal.SIG_DFL) for each in (1, 2, 3, 15)]; "  # nohup ignores some
                  "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])")  # fmt: skip
         self.program = subprocess.Popen(
             [sys.executable, "-c", start, "-c", CHILD, *arguments], stdin=self.inside, stdout=self.inside,
