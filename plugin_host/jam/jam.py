@@ -25,6 +25,7 @@ from plugin_host.client.engine_request import described
 from plugin_host.client.lane_session import LaneSession, Setup
 from plugin_host.client.udp_connection import Event
 from plugin_host.console.output import ready_folder
+from plugin_host.host.jack_device import JACK
 from plugin_host.host.timeline import Timeline
 from plugin_host.jam.deck import JamDeck
 from plugin_host.jam.drive import Drive, FilePlayer, OfflineDrive, PacedDrive, read_player
@@ -34,7 +35,7 @@ from plugin_host.jam.first_loop import FirstLoop
 from plugin_host.jam.input_filter import make_input_filter
 from plugin_host.jam.jam_lanes import SEEDS, JamLanes
 from plugin_host.jam.listening.loop_device import known_round_trip
-from plugin_host.jam.live import JACK, open_live
+from plugin_host.jam.live import open_live
 from plugin_host.jam.modes import make_mode
 from plugin_host.jam.options import DEFAULT_BPM, GENERATION_SECONDS, JamOptions
 from plugin_host.jam.recording.recorder import JamRecorder, Recorded

@@ -10,17 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from bridge.errors import SegueError
 from bridge.ring.form import Audio
-from plugin_host.host import jack_client
-from plugin_host.host.jack_card import API, LARGEST_BLOCK
+from plugin_host.host.jack_card import LARGEST_BLOCK
 from plugin_host.host.jack_client import JackError, LastingClient
+from plugin_host.host.jack_device import SYSTEM, jack_name
 from plugin_host.host.soundcard import SoundCardError, load
 from plugin_host.jam.listening.compensation import round_trip_samples
 from plugin_host.jam.listening.round_trip import LoopTest, RoundTrip
 
-JACK = "jack:"
-SYSTEM = "system"  # JACK's name for the sound card
 _PATIENCE = 3.0  # times as long as the test, until a device counts as standing still
 _LOOK_SECONDS = 0.05
 
@@ -36,7 +33,7 @@ def measure(source: str | int | None, sink: str | int | None, rate_hz: int) -> t
 
     SoundCardError or JackError if it does not open, runs at another rate, or stands still.  [main]
     """
-    from_jack, to_jack = _jack_name(source, "input"), _jack_name(sink, "output")
+    from_jack, to_jack = jack_name(source, "input"), jack_name(sink, "output")
     if from_jack is None and to_jack is None:
         return _by_portaudio(source, sink, rate_hz)
     if (from_jack is None and source is not None) or (to_jack is None and sink is not None):
@@ -46,7 +43,7 @@ def measure(source: str | int | None, sink: str | int | None, rate_hz: int) -> t
 
 def known_round_trip(source: str | int | None, sink: str | int | None, rate_hz: int) -> int | None:
     """The samples that `segue doctor --audio` measured for these devices; None without. Errors as `measure`.  [main]"""
-    from_jack, to_jack = _jack_name(source, "input"), _jack_name(sink, "output")
+    from_jack, to_jack = jack_name(source, "input"), jack_name(sink, "output")
     if from_jack is None or to_jack is None:
         names = [str(device["name"]) for device in _cards(load(), source, sink)]
         return round_trip_samples(_card_device(*names), rate_hz)
@@ -74,23 +71,6 @@ def _cards(sounddevice: Any, source: str | int | None, sink: str | int | None) -
         raise SoundCardError(
             f"no sound card that captures and plays: {error}; `segue doctor` lists them, jack:CLIENT is JACK's"
         ) from None
-
-
-def _jack_name(device: str | int | None, kind: str) -> str | None:
-    """The JACK client that a device is; None for others, and where there is no PortAudio to ask."""
-    if isinstance(device, str) and device.startswith(JACK):
-        return device.removeprefix(JACK) or SYSTEM
-    sounddevice: Any = load()
-    try:
-        found = sounddevice.query_devices(device, kind)
-        api = sounddevice.query_hostapis(found["hostapi"])["name"]
-        jack_client.load()
-    except (sounddevice.PortAudioError, ValueError, SegueError):
-        return None
-    if api != API:
-        return None
-    sounddevice._terminate()  # its own JACK client would not survive the server's end
-    return str(found["name"])
 
 
 def _wait(test: LoopTest, fault: _Fault) -> None:
