@@ -12,11 +12,12 @@ constexpr int64_t margin_samples = 16384;  // that may be written while the sess
 constexpr double fade_seconds = 0.005;     // at both ends of a repeat
 constexpr double faded_beats = 0.25, faded_seconds_least = 0.06, faded_seconds_most = 0.2;
 constexpr double half_pi = 1.57079632679489662;
+std::atomic<uint64_t> memories{1};
 
 }  // namespace
 
 JamMemory::JamMemory(int64_t capacity, int channels)
-    : capacity_(capacity), channels_(channels), in_(static_cast<size_t>(capacity * channels)),
+    : capacity_(capacity), channels_(channels), memory_number_(memories.fetch_add(1) << 32), in_(static_cast<size_t>(capacity * channels)),
       own_(static_cast<size_t>(capacity * channels)) {}
 
 void JamMemory::pass(const Transport& transport, const float* const* in, float* own, int n) {
@@ -87,12 +88,10 @@ void JamMemory::sound(int64_t position, float* own, int n) {
     }
 }
 
-bool JamMemory::look(Grid& grid, int64_t& begin, int64_t& end) const {
+bool JamMemory::look(Stretch& stretch) const {
     const uint32_t before = sequence_.load(std::memory_order_acquire);
     if (before % 2) return false;
-    grid = grid_;
-    begin = begin_.load();
-    end = end_.load(std::memory_order_acquire);
+    stretch = {memory_number_ | before, grid_, begin_.load(), end_.load(std::memory_order_acquire)};
     fence();
     return sequence_.load() == before;
 }

@@ -13,13 +13,20 @@ public:
     JamMemory(int64_t capacity, int channels);
     int64_t capacity() const { return capacity_; }
     int64_t end() const { return end_.load(std::memory_order_acquire); }
+    uint64_t stretch() const { return memory_number_ | sequence_.load(std::memory_order_acquire); }  // its number
 
     // One part of a block while the host plays: a repeat that is due goes into `own` (interleaved), then both are kept.
     // A position that does not follow begins anew.  [audio]
     void pass(const Transport& transport, const float* const* in, float* own, int n);
 
-    // The grid, and the positions that are known: [begin, end); false while the audio thread writes them.  [session]
-    bool look(Grid& grid, int64_t& begin, int64_t& end) const;
+    // What was played without a jump: its number (no two of a session have the same), grid, and positions [begin, end).
+    struct Stretch {
+        uint64_t number = 0;
+        Grid grid;
+        int64_t begin = 0, end = 0;
+    };
+    // The stretch that is played now; false while the audio thread begins another.  [session]
+    bool look(Stretch& stretch) const;
     // Copy positions [begin, end) of the input, interleaved; false where they are no longer, or not yet, known.
     // `to_answer`: with Segue's own output, and the last quarter of a beat of the input faded out: what is played into
     // the bar line belongs to the next bar (plugin_host/jam/listening/handover.py).  [session]
@@ -40,6 +47,7 @@ private:
 
     const int64_t capacity_;
     const int channels_;
+    const uint64_t memory_number_;  // in the upper half of its stretches' numbers
     std::vector<float> in_, own_;
     std::atomic<int64_t> begin_{0}, end_{0};
     std::atomic<uint32_t> sequence_{0};  // odd while the grid is written

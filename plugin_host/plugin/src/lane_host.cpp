@@ -118,9 +118,10 @@ bool LaneHost::ready(int n, const Transport& transport) {
 // A jam looks at every beat once it has passed; a host that renders faster than the clock waits for it.
 bool LaneHost::jam_ready(const Transport& transport) {
     const JamMemory* memory = take_memory();
-    const bool seen = memory && shared_.jam_seen >= memory->end();
+    const bool known = memory && shared_.jam_stretch == memory->stretch();  // else it has jumped since it was looked at
+    const bool seen = known && shared_.jam_seen >= memory->end();
     shared_.memory_held.store(nullptr);
-    return seen || (memory && shared_.jam_next > transport.position_samples);
+    return seen || (known && shared_.jam_next > transport.position_samples);
 }
 
 // The jam's memory, which stays there until `memory_held` is emptied.

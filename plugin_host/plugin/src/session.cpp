@@ -173,7 +173,7 @@ void Session::open_lane(const std::string& ring) {
     in_force_ = 0;
     if (jam_) {
         jam_->plan.reset();
-        jam_->anew = true;
+        jam_->memory->look(jam_->over);
         jam_->has = 0;
     }
     for (int role = 0; role < n_roles; ++role)

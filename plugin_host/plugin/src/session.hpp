@@ -48,6 +48,7 @@ struct Shared {
     std::atomic<int64_t> handled_offs{0};
     // Of a jam: up to where it was looked at, and the next beat at which it will be; its memory, and what is in use.
     std::atomic<int64_t> jam_seen{INT64_MIN}, jam_next{INT64_MIN};
+    std::atomic<uint64_t> jam_stretch{0};  // of the memory, in which these positions lie
     std::atomic<JamMemory*> memory{nullptr}, memory_held{nullptr};
 };
 
@@ -100,7 +101,7 @@ private:
     void follow_jam();
     void begin_jam();
     void make_jam_memory();
-    void restart_jam(const Grid& grid, int64_t begin);
+    void restart_jam(const JamMemory::Stretch& played);
     void end_jam();
     void carry_out(const JamOrder& order, const JamMoment& now);
     int64_t answer(const JamOrder& order, const std::string& at);
@@ -157,6 +158,7 @@ private:
         std::unique_ptr<JamMemory> memory;
         std::optional<JamPlan> plan;
         JamPace pace;
+        uint64_t stretch = 0;  // of the memory, in which it plays
         Grid grid;
         int64_t first_bar = 0, start = 0;  // the host's bar on which it began, and its sample
         int64_t bar = 0;                   // of the next beat to be looked at, from there on
@@ -164,7 +166,7 @@ private:
         unsigned has = 0;  // bit of a role: the engine listens to music of the jam
         int64_t seed = -1, plays = 0;
         float late = 0;     // how often the engine was, up to the last listening
-        bool anew = false;  // another engine: what was played before is over
+        JamMemory::Stretch over;  // what had been played when another engine came
         std::vector<float> loop;
         // A new melody or style on its way: when it was given, when the engine came to its beat, the plan before it.
         struct {

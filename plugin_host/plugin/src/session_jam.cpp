@@ -31,11 +31,10 @@ void Session::follow_jam() {
     }
     if (!settled() || shared_.blocks <= blocks_at_open_) return;
     if (!jam_ || jam_->mode != mode || jam_->bars_knob != values_.whole(p_capture_bars)) begin_jam();
-    Grid grid;
-    int64_t begin = 0, end = 0;
-    if (!jam_->memory->look(grid, begin, end)) return;
-    if (end > begin && (!jam_->plan || begin > jam_->start || !grid.same(jam_->grid))) restart_jam(grid, jam_->anew ? end : begin);
-    while (jam_->plan && jam_sample(jam_->bar, jam_->beat) <= end) {
+    JamMemory::Stretch played;
+    if (!jam_->memory->look(played)) return;
+    if (played.end > played.begin && (!jam_->plan || played.number != jam_->stretch)) restart_jam(played);
+    while (jam_->plan && jam_sample(jam_->bar, jam_->beat) <= played.end) {
         const JamMoment now = jam_moment();
         for (const JamOrder& order : jam_->plan->tick(now)) carry_out(order, now);
         if (++jam_->beat >= now.beats_per_bar) {
@@ -45,8 +44,9 @@ void Session::follow_jam() {
     }
     measure_relistening();
     shared_.jam_next = jam_->plan ? jam_sample(jam_->bar, jam_->beat) : INT64_MIN;
-    shared_.jam_seen = end;
-    show_jam(end);
+    shared_.jam_seen = played.end;
+    shared_.jam_stretch = played.number;
+    show_jam(played.end);
 }
 
 // Memory for what it listens to, with some room for a slower tempo; the plan begins with the first bar of it.
@@ -75,18 +75,20 @@ void Session::make_jam_memory() {
     jam_->memory = std::move(made);
 }
 
-// The jam begins, or the host has jumped or changed its tempo: the plan begins with the next bar.
-void Session::restart_jam(const Grid& grid, int64_t begin) {
+// The jam begins, or the host has jumped or changed its tempo: the plan begins with the next bar. What was played for
+// an engine that is gone is over.
+void Session::restart_jam(const JamMemory::Stretch& played) {
+    const bool over = played.number == jam_->over.number;
     if (jam_->plan && playing_) link_.ask(address::lane_stop, {lane_, next_bar}, ask_seconds);
     resuming_ = false;  // the bar of a lost engine is held no longer
     make_jam_memory();
     jam_->memory->silence();
-    jam_->grid = grid;
-    jam_->first_bar = grid.next_bar(begin);
-    jam_->start = grid.bar_start(jam_->first_bar);
+    jam_->stretch = played.number;
+    jam_->grid = played.grid;
+    jam_->first_bar = played.grid.next_bar(over ? jam_->over.end : played.begin);
+    jam_->start = played.grid.bar_start(jam_->first_bar);
     jam_->bar = jam_->beat = 0;
     jam_->loop.clear();
-    jam_->anew = false;
     jam_->late = values_.get(p_underruns);
     jam_->on_its_way = {};
     jam_->plan.emplace(static_cast<JamMode>(jam_->mode), jam_->bars_knob);

@@ -194,12 +194,15 @@ def test_a_lost_engine_is_played_with_again(host: DrivenHost, engine: CountingPr
     assert not audio[2 * BAR + FADE :].any()
 
 
-def test_a_jump_begins_with_the_next_bar(host: DrivenHost, engine: CountingProcess) -> None:
-    host.run(BAR + BEAT, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=1, output=1)
+@pytest.mark.parametrize("at", [40, 10, 20], ids=["forward", "back", "back to where it began"])
+def test_a_jump_begins_with_the_next_bar(host: DrivenHost, engine: CountingProcess, at: int) -> None:
+    host.run(
+        BAR + BEAT, at=20 * BAR, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=1, output=1
+    )
     before = len(plays(engine))
-    audio = host.run(2 * BAR, at=40 * BAR, playing=True, counted=True)
-    assert plays(engine)[before] == ["bar 41", "1"]
-    assert is_segue(audio[BAR:], 41 * BAR)
+    audio = host.run(2 * BAR, at=at * BAR, playing=True, counted=True)
+    assert plays(engine)[before] == [f"bar {at + 1}", "1"]
+    assert is_segue(audio[BAR + FADE :], (at + 1) * BAR + FADE)
 
 
 def test_silence_is_no_music_to_go_on_from(host: DrivenHost, engine: CountingProcess) -> None:
