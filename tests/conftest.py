@@ -1,6 +1,7 @@
 """For all tests: one thread a process (tests start processes, and two cores are soon busy), no hub."""
 
 import os
+import signal
 import sys
 from typing import Any
 
@@ -16,6 +17,15 @@ settings.load_profile("segue")
 # Real processes, clocks and sound servers: these run in one process, one after the other. A test is repeated only with
 # a reason: `@pytest.mark.second_try("...")`; the summary names the repeated ones.
 ON_CLOCKS = ("integration", "plugin_host")
+
+
+def pytest_configure() -> None:
+    """A shell's `&` and nohup let signals be ignored, which programs inherit. Here they still do nothing; but programs
+    that tests start have them as they are by default."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda number, frame: None)
 
 
 def pytest_runtest_setup() -> None:

@@ -95,9 +95,15 @@ def server(tiny_model: list[str]) -> Iterator[Server]:
 
 
 def alive() -> Counter[type]:
-    """Objects of lanes and tensors that are still referenced."""
+    """Objects of lanes and tensors that are still referenced. It looks at every object of this process."""
     gc.collect()
     return Counter(type(each) for each in gc.get_objects() if type(each) in (*OF_LANES, torch.Tensor))
+
+
+def freed(before: Counter[type]) -> bool:
+    """Whether there are no more objects of lanes than before."""
+    now = alive()
+    return not any(now[kind] > before[kind] for kind in OF_LANES)
 
 
 def test_lanes_that_played_leave_nothing_in_the_engine(server: Server) -> None:
@@ -116,6 +122,6 @@ def test_lanes_that_played_leave_nothing_in_the_engine(server: Server) -> None:
                 client.close_lane(opened.lane)
                 reader.close()
                 del reader
-            wait_for(lambda: not any(alive()[kind] > before[kind] for kind in OF_LANES))  # the answer comes first
+            wait_for(lambda: freed(before), 100)  # the answer comes first
             counted.append(alive())
     assert counted[-1][torch.Tensor] == counted[-2][torch.Tensor]

@@ -133,8 +133,9 @@ BLOCK = 256
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("JACK_DEFAULT_SERVER", "segue-loop-test")
-    command = ["jackd", "-n", "segue-loop-test", "-r", "-S", "-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
+    name = f"segue-loop-test-{os.getpid()}"
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
+    command = ["jackd", "-n", name, "-r", "-S", "-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     yield
     running.send_signal(signal.SIGTERM)
