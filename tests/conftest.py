@@ -14,9 +14,23 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # tests of the hub use a stand-in 
 settings.register_profile("segue", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("segue")
 
-# Real processes, clocks and sound servers: these run in one process, one after the other. A test is repeated only with
-# a reason: `@pytest.mark.second_try("...")`; the summary names the repeated ones.
-ON_CLOCKS = ("integration", "plugin_host")
+# Engines that play in real time, DAWs and sound servers: these run in one process, one after the other, and begin
+# first, as they take the longest. A test is repeated only with a reason: `@pytest.mark.second_try("...")`; the summary
+# names the repeated ones.
+ON_CLOCKS = (
+    "integration/", "plugin_host/plugin/", "plugin_host/host/test_jack_ends.py", "plugin_host/host/test_soundcard.py",
+    "plugin_host/jam/test_jam_hands.py", "plugin_host/jam/test_round_trip.py", "plugin_host/takes/test_ardour_story.py",
+)  # fmt: skip
+WAIT_FOR_EACH_OTHER = tuple(  # the plugin, but hosts and engines that wait as long as it takes, or none
+    f"plugin_host/plugin/test_{name}"
+    for name in ("native_ring.py", "plugin_install.py", "plugin_jam.py", "plugin_songs.py", "same_")
+)
+
+
+def on_clocks(nodeid: str) -> bool:
+    """Whether a test belongs to those that run one after the other."""
+    place = nodeid.removeprefix("tests/")
+    return place.startswith(ON_CLOCKS) and not place.startswith(WAIT_FOR_EACH_OTHER)
 
 
 def pytest_configure() -> None:
@@ -50,6 +64,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class OnClocksTogether(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "clocks" if nodeid.split("/")[1] in ON_CLOCKS else nodeid
+            return "clocks" if on_clocks(nodeid) else nodeid
 
     return OnClocksTogether(config, log)
