@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -54,16 +55,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             if len(mark.args) != 1 or not isinstance(mark.args[0], str):
                 raise pytest.UsageError(f"{item.nodeid}: second_try takes one text that says why")
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=1))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        tests = Counter(item.path for item in items)
+        items.sort(key=lambda item: (not on_clocks(item.nodeid), -tests[item.path]))  # small files fill the end
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """All tests with clocks go to one process. Not by xdist's groups: xdist 3.8 does not recognise them under pytest
-    9.2."""
+    """A file's tests go to one process, so that what they share is made once; all tests with clocks go to one process.
+    Not by xdist's groups: xdist 3.8 does not recognise them under pytest 9.2."""
     from xdist.scheduler import LoadScopeScheduling
 
     class OnClocksTogether(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "clocks" if on_clocks(nodeid) else nodeid
+            return "clocks" if on_clocks(nodeid) else nodeid.partition("::")[0]
 
+    config.option.loadscopereorder = False  # the tests come in order
     return OnClocksTogether(config, log)
