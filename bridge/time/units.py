@@ -15,6 +15,7 @@ import math
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from numbers import Rational
 
 Exact = int | float | Fraction
@@ -31,6 +32,8 @@ def exact(value: Exact) -> Fraction:
     So 120.1 is 1201/10 on both sides of the wire and not the binary number next to it.
     Raises ValueError for NaN and infinity, TypeError for anything but a number.  [any]
     """
+    if type(value) is Fraction:
+        return value
     if isinstance(value, bool):
         raise TypeError(f"a number is needed, got {value!r}")
     if isinstance(value, Rational):
@@ -39,6 +42,11 @@ def exact(value: Exact) -> Fraction:
         raise TypeError(f"a number is needed, got {type(value).__name__}")
     if not math.isfinite(value):
         raise ValueError(f"a finite number is needed, got {value!r}")
+    return _shortest(value)
+
+
+@lru_cache(maxsize=4096)  # tempos and anchors of running transports are asked for at every look
+def _shortest(value: float) -> Fraction:
     return Fraction(float.__repr__(value))
 
 

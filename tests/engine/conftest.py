@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,9 +65,15 @@ class StandInFeatures:
 
 
 @pytest.fixture(scope="session")
-def golden_models(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, LoadedModel]:
+def golden_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder for SEGUE_CACHE in which each golden checkpoint is converted once, also by several workers."""
+    run = tmp_path_factory.getbasetemp()
+    return (run.parent if "PYTEST_XDIST_WORKER" in os.environ else run) / "golden_cache"
+
+
+@pytest.fixture(scope="session")
+def golden_models(golden: Path, golden_cache: Path) -> dict[str, LoadedModel]:
     """The golden checkpoints, loaded, by their folder: "audiocraft/text", ..."""
-    cache = tmp_path_factory.mktemp("checkpoint_cache")
     folders = {
         "audiocraft/text": "ckpt",
         "audiocraft/melody": "ckpt",
@@ -83,7 +90,7 @@ def golden_models(golden: Path, tmp_path_factory: pytest.TempPathFactory) -> dic
             t5=golden / "t5_tiny",
             separator=StandInSeparator(),
             style_features=StandInFeatures(golden / "audiocraft/style/mert_standin.npz"),
-            cache_dir=cache,
+            cache_dir=golden_cache / "checkpoints",
         )
         for name, folder in folders.items()
     }

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 
 import pytest
-from engine_rig import GOLDEN, Engine, unpack
+from engine_rig import GOLDEN, Engine, unpack, wait_for
 
 from bridge.ring import shared_memory
 from plugin_host.client.client import EngineClient
@@ -38,12 +38,20 @@ def start_engine(tiny_model) -> Iterator[Callable[..., Engine]]:
     shared_memory.remove_stale()
 
 
-@pytest.fixture(scope="module")
-def engine(start_engine) -> Iterator[Engine]:
-    made = start_engine().wait_ready()
-    yield made
-    made.process.kill()
-    made.process.wait()
+@pytest.fixture(scope="session")
+def shared_engine(start_engine) -> list[Engine]:
+    """The engine that plays for all tests, at most one."""
+    return []
+
+
+@pytest.fixture
+def engine(start_engine, shared_engine: list[Engine]) -> Iterator[Engine]:
+    """The engine that plays for all tests; a new one where the last test has ended it. A test leaves no lane in it."""
+    if not shared_engine or shared_engine[0].process.poll() is not None:
+        shared_engine[:] = [start_engine().wait_ready()]
+    yield shared_engine[0]
+    if shared_engine[0].process.poll() is None:
+        wait_for(lambda: not shared_engine[0].segments())
 
 
 @pytest.fixture

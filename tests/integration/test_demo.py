@@ -137,21 +137,21 @@ def test_killed_demo_takes_its_engine_with_it(folder: Path) -> None:
 
 
 def test_killed_engine_is_started_again_and_the_music_goes_on(folder: Path) -> None:
-    demo = Demo("demo", "--bars", "12", "--region", REGION, "--seed", "7", "--out", "out", cwd=folder)
+    demo = Demo("demo", "--bars", "10", "--region", REGION, "--seed", "7", "--out", "out", cwd=folder)
     demo.read_until("first sound ready")
-    time.sleep(6.6 + 3 * 1.65)  # into the fourth bar of the continuation, so that a whole bar can be held
+    time.sleep(6.6 + 1.3 * 1.65)  # into the second bar of the continuation, so that a whole bar can be held
     os.kill(demo.engine_pid(), signal.SIGKILL)
     lines = ["starting it again (1 of 3)", "engine lost"]  # in the order of detection
     first = demo.read_until(*lines)
     demo.read_until(next(word for word in lines if word not in first))
     demo.read_until("engine back after")
     assert demo.finish() == 0, demo.text
-    audio = check_wav(folder / "out/demo.wav", 12)  # no bar is silent: the last one was held
+    audio = check_wav(folder / "out/demo.wav", 10)  # no bar is silent: the last one was held
     assert "engine lost" in demo.text
     held = re.search(r"([\d.]+) s held", demo.text)
     assert held is not None, demo.text
     assert float(held[1]) > 0.5
-    assert len(audio) == Grid(RATE, BPM).bar_start(16)
+    assert len(audio) == Grid(RATE, BPM).bar_start(14)
 
 
 def test_engine_that_cannot_start_says_why(folder: Path) -> None:

@@ -94,16 +94,31 @@ def server(tiny_model: list[str]) -> Iterator[Server]:
     made._stop()
 
 
+@pytest.fixture
+def heap(server: Server) -> Iterator[None]:
+    """What is there before the test is set aside: other tests of this process may have left some, and it is much."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 def alive() -> Counter[type]:
-    """Objects of lanes and tensors that are still referenced."""
+    """Objects of lanes and tensors that were made in this test and are still referenced."""
     gc.collect()
     return Counter(type(each) for each in gc.get_objects() if type(each) in (*OF_LANES, torch.Tensor))
 
 
+def freed() -> bool:
+    """Whether there are no objects of lanes."""
+    now = alive()
+    return not any(now[kind] for kind in OF_LANES)
+
+
+@pytest.mark.usefixtures("heap")
 def test_lanes_that_played_leave_nothing_in_the_engine(server: Server) -> None:
     noise = np.random.default_rng(1).standard_normal((RATE, 2)).astype(np.float32) / 8
     counted: list[Counter[type]] = []
-    before = alive()  # other tests of this process may have left some
     with EngineClient(server.endpoint.port) as client:
         for _ in range(3):
             for _ in range(2):
@@ -116,6 +131,6 @@ def test_lanes_that_played_leave_nothing_in_the_engine(server: Server) -> None:
                 client.close_lane(opened.lane)
                 reader.close()
                 del reader
-            wait_for(lambda: not any(alive()[kind] > before[kind] for kind in OF_LANES))  # the answer comes first
+            wait_for(freed, 100)  # the answer comes first
             counted.append(alive())
     assert counted[-1][torch.Tensor] == counted[-2][torch.Tensor]

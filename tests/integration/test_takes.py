@@ -142,7 +142,7 @@ def test_a_take_that_was_ordered_is_reported_by_the_engine_with_its_path(
 def test_engine_that_is_killed_leaves_no_half_take(
     order: TakeOrder, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last test of this file: the engine of all of them is killed."""
+    """The engine of all tests is killed; the next test gets a new one."""
     monkeypatch.setattr("plugin_host.takes.engines.SILENT_SECONDS", 3.0)
 
     def kill(text: str) -> None:

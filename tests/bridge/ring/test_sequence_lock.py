@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
+from torn_writes import meddled
 
 from bridge.ring.fader_block import Fader, read_fader, write_fader
 from bridge.ring.fields import Words
@@ -12,23 +13,6 @@ from bridge.ring.form import PlaybackPlan, read_plan, write_plan
 from bridge.ring.sequence_lock import TRIES, SequenceLock
 from bridge.ring.transport_block import read_transport, write_transport
 from bridge.time.transport import Grid, Transport
-
-
-class _Plain:
-    """Memory without a name: what `Words` needs of a segment."""
-
-    def __init__(self) -> None:
-        self.memory = memoryview(bytearray(512))
-        self.n_bytes = 512
-        self.name = "plain"
-
-
-@pytest.fixture
-def words() -> Iterator[Words]:
-    made = Words(_Plain())  # type: ignore[arg-type]
-    yield made
-    made.release()
-
 
 OLD_PLAN, NEW_PLAN = PlaybackPlan(3, False, 1, 2, 3, 4), PlaybackPlan(13, True, 11, 12, 13, 14)
 OLD_FADER, NEW_FADER = Fader(0.25, ((1, 0.5),), 4), Fader(2.0, ((11, 1.5), (12, 1.25)), 14)
@@ -70,26 +54,6 @@ def test_the_number_never_means_unwritten_again(words: Words, block: str) -> Non
     write(words)
     assert words.get(f"{block}_sequence") == 2
     assert there(words)
-
-
-class _Meddled:
-    """A view during whose `nth` load the writer publishes, as it may at any moment."""
-
-    def __init__(self, view: memoryview, nth: int, write: Callable[[], None]) -> None:
-        self._view, self._left, self._write = view, nth, write
-
-    def __getitem__(self, index: int) -> object:
-        self._left -= 1
-        if self._left == 0:
-            self._write()
-        return self._view[index]
-
-
-def meddled(words: Words, view: str, nth: int, write: Callable[[], None]) -> Callable[[], None]:
-    """Makes the `nth` load of a view meet a whole write; returns what takes that back."""
-    plain = getattr(words, view)
-    setattr(words, view, _Meddled(plain, nth, lambda: (setattr(words, view, plain), write())[0]))
-    return lambda: setattr(words, view, plain)
 
 
 @pytest.mark.parametrize("nth", range(1, 6))

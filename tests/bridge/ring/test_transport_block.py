@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from torn_writes import meddled, plain_words
 
 from bridge.ring.fields import Words
 from bridge.ring.reader import RingReader
@@ -16,23 +16,6 @@ from bridge.ring.transport_block import read_transport, write_transport
 from bridge.ring.writer import RingWriter
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import Signature
-
-
-class _Plain:
-    """Memory without a name, with the attributes that `Words` needs."""
-
-    def __init__(self) -> None:
-        self.memory = memoryview(bytearray(512))
-        self.n_bytes = 512
-        self.name = "plain"
-
-
-@pytest.fixture
-def words() -> Iterator[Words]:
-    made = Words(_Plain())  # type: ignore[arg-type]
-    yield made
-    made.release()
-
 
 snapshots = st.builds(
     Transport,
@@ -54,7 +37,7 @@ snapshots = st.builds(
 
 @given(snapshots)
 def test_a_snapshot_comes_back_equal(snapshot: Transport) -> None:
-    words = Words(_Plain())  # type: ignore[arg-type]
+    words = plain_words()
     write_transport(words, snapshot, snapshot.seek_id, 256, 12345)
     assert read_transport(words, 48000) == (snapshot, 12345)
 
@@ -87,34 +70,15 @@ def test_nonsense_reads_as_none(words: Words, name: str, value: float) -> None:
     assert read_transport(words, 48000) is None
 
 
-class _Meddled:
-    """A view during whose `nth` load the host writes another snapshot."""
-
-    def __init__(self, view: memoryview, nth: int, write: Callable[[], None]) -> None:
-        self._view, self._left, self._write = view, nth, write
-
-    def __getitem__(self, index: int) -> object:
-        self._left -= 1
-        if self._left == 0:
-            self._write()
-        return self._view[index]
-
-
 @pytest.mark.parametrize("view", ["u32", "i64", "f64"])
 @pytest.mark.parametrize("nth", range(1, 7))
 def test_write_in_the_middle_of_a_read_is_noticed(words: Words, view: str, nth: int) -> None:
     old = Transport(True, 1000, Grid(48000, 100.0, anchor_samples=1, anchor_beats=1.0), (0.0, 1.0), 1)
     new = Transport(False, 2000, Grid(48000, 200.0, Signature(3, 8), 2, 2.0, 3.0), (2.0, 4.0), 2)
     write_transport(words, old, 1, 256, 11)
-    plain = getattr(words, view)
-
-    def meddle() -> None:
-        setattr(words, view, plain)
-        write_transport(words, new, 2, 256, 22)
-
-    setattr(words, view, _Meddled(plain, nth, meddle))
+    back = meddled(words, view, nth, lambda: write_transport(words, new, 2, 256, 22))
     found = read_transport(words, 48000)
-    setattr(words, view, plain)
+    back()
     assert found in ((old, 11), (new, 22))
 
 

@@ -72,14 +72,14 @@ def write_tiny_mert(folder: Path) -> None:
 
 
 @pytest.fixture
-def desk(golden: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def desk(golden: Path, golden_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A working folder with the card's asset; tiny models under the published names."""
     models = tmp_path / "models"
     for name in ("melody", "style"):
         shutil.copytree(golden / "audiocraft" / name / "ckpt", models / f"musicgen-{name}")
     shutil.copytree(golden / "t5_tiny", models / "t5-base")
     monkeypatch.setenv("SEGUE_MODELS", str(models))
-    monkeypatch.setenv("SEGUE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("SEGUE_CACHE", str(golden_cache))
     desk = tmp_path / "desk"
     desk.mkdir()
     monkeypatch.chdir(desk)

@@ -16,9 +16,9 @@ from engine.errors import CheckpointError, UnsupportedError
 from engine.model import Ask, Reference
 
 
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory) -> Path:
-    return tmp_path_factory.mktemp("notes_cache")
+@pytest.fixture
+def cache(golden_cache: Path) -> Path:
+    return golden_cache / "checkpoints"
 
 
 @pytest.fixture(autouse=True)

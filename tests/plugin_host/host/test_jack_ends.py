@@ -117,7 +117,7 @@ class JackServer:
     """A JACK server with its own name and a dummy device, which can be ended and restarted."""
 
     def __init__(self) -> None:
-        self.name = "segue-ends-test"
+        self.name = f"segue-ends-test-{os.getpid()}"
         self.environment = {
             **os.environ, "JACK_DEFAULT_SERVER": self.name, "JACK_NO_START_SERVER": "1",
             "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]),

@@ -32,7 +32,7 @@ needs_jack = pytest.mark.skipif(
 @pytest.fixture(scope="module")
 def jack() -> Iterator[str]:
     """A JACK server with a dummy device and its own name."""
-    name = "segue-sound-test"
+    name = f"segue-sound-test-{os.getpid()}"
     command = ["jackd", "-n", name, "-r", "-S", "-d", "dummy", "-r", str(RATE), "-p", "256"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     yield name

@@ -4,27 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import pty
-import select
 import shutil
 import signal
 import subprocess
 import sys
-import termios
-import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import mido
 import pytest
+from terminal_rig import PATIENCE_SECONDS, ROOT, Terminal
 
 from plugin_host.jam.hands.foot_switch import FootSwitch
 from plugin_host.jam.hands.keys import HELP, QUIT, VERB_OF, KeyReader
 from plugin_host.jam.hands.switches import DEFAULT, parse_switches
 from plugin_host.jam.state import VERBS, Press
-
-ROOT = Path(__file__).parents[3]
-PATIENCE_SECONDS = 60
 
 
 def control(number: int, *values: int) -> list[mido.Message]:
@@ -140,7 +133,7 @@ print(*(press.verb for press in found), all(0 <= press.at_sample < 1000 for pres
 
 @pytest.fixture
 def jack_server() -> Iterator[str]:
-    name = "segue-foot-test"
+    name = f"segue-foot-test-{os.getpid()}"
     command = ["jackd", "-n", name, "-r", "-S", "-d", "dummy", "-r", "48000", "-p", "256"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     yield name
@@ -221,47 +214,12 @@ except typer.Exit as end:  # as typer does
 """
 
 
-class Shell:
-    """A terminal with a program in it."""
-
-    def __init__(self, *arguments: str) -> None:
-        self.outside, self.inside = pty.openpty()
-        self.before = termios.tcgetattr(self.inside)
-        self.text = ""
-        start = ("import os, signal, sys, fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
-                 "[signal.signal(each, signal.SIG_DFL) for each in (1, 2, 3, 15)]; "  # nohup ignores some
-                 "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])")  # fmt: skip
-        self.program = subprocess.Popen(
-            [sys.executable, "-c", start, "-c", CHILD, *arguments], stdin=self.inside, stdout=self.inside,
-            stderr=self.inside, start_new_session=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
-
-    def until(self, found: Callable[[str], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not found(self.text) and time.monotonic() < deadline:
-            if select.select([self.outside], [], [], 0.05)[0]:
-                self.text += os.read(self.outside, 4096).decode()
-        assert found(self.text), self.text
-
-    def type(self, text: bytes) -> None:
-        os.write(self.outside, text)
-
-    def mode(self) -> list[object]:
-        return termios.tcgetattr(self.inside)
-
-    def close(self) -> None:
-        self.program.kill()
-        self.program.wait()
-        os.close(self.outside)
-        os.close(self.inside)
-
-
 @pytest.fixture
-def shell() -> Iterator[Callable[..., Shell]]:
-    opened: list[Shell] = []
+def shell() -> Iterator[Callable[..., Terminal]]:
+    opened: list[Terminal] = []
 
-    def start(*arguments: str) -> Shell:
-        opened.append(Shell(*arguments))
+    def start(*arguments: str) -> Terminal:
+        opened.append(Terminal(CHILD, *arguments))
         return opened[-1]
 
     yield start
@@ -269,15 +227,15 @@ def shell() -> Iterator[Callable[..., Shell]]:
         each.close()
 
 
-def test_keys_in_a_real_terminal(shell: Callable[..., Shell]) -> None:
+def test_keys_in_a_real_terminal(shell: Callable[..., Terminal]) -> None:
     """Single keys come at once and are not echoed; Ctrl-Z and Ctrl-\\ do nothing; q ends it."""
     there = shell("plays")
-    there.until(lambda text: "keys True" in text)
+    there.until(lambda: "keys True\r\n" in there.text)  # the whole line: what is pressed is printed by a thread
     assert there.mode() != there.before
     there.type(b"\x1a\x1c4r\x1b[A ")
-    there.until(lambda text: "pressed play_stop None" in text)
+    there.until(lambda: "pressed play_stop None" in there.text)
     there.type(b"\x1b")
-    there.until(lambda text: "pressed cancel None" in text)
+    there.until(lambda: "pressed cancel None" in there.text)
     there.type(b"q")
     assert there.program.wait(PATIENCE_SECONDS) == 0
     assert there.text.split("\r\n")[:4] == ["keys True", "pressed record 4", "pressed play_stop None",
@@ -292,9 +250,9 @@ def test_keys_in_a_real_terminal(shell: Callable[..., Shell]) -> None:
         (signal.SIGTERM, 143), (signal.SIGHUP, -signal.SIGHUP), (signal.SIGQUIT, -signal.SIGQUIT),
     ],
 )  # fmt: skip
-def test_the_terminal_is_put_back(shell: Callable[..., Shell], how: str | signal.Signals, ended: int) -> None:
+def test_the_terminal_is_put_back(shell: Callable[..., Terminal], how: str | signal.Signals, ended: int) -> None:
     there = shell(str(how))
-    there.until(lambda text: "keys True" in text)
+    there.until(lambda: "keys True" in there.text)
     if how == "Ctrl-C":
         there.type(b"\x03")
     elif isinstance(how, signal.Signals):

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import os
-import pty
 import re
-import select
 import signal
-import struct
-import subprocess
-import sys
-import termios
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+from terminal_rig import PATIENCE_SECONDS, Terminal
 
 from plugin_host.jam.screen.jam_screen import JamScreen
 from plugin_host.jam.screen.picture import ASCII, Shape, picture, time_to_change
 from plugin_host.jam.state import MODES, PHASES, JamState, PendingPress, Press, PressReply
 
-ROOT = Path(__file__).parents[3]
-PATIENCE_SECONDS = 60
 STATE = JamState("trade", "listening", "playing", 6.5, 12, 49.5, 96, 4.0, -14, -42, 640, 56.0,
                  (PendingPress("hold", 64.0),), 2, 410.0, "this machine needs two bars", 2_000_000)  # fmt: skip
 LOG = ["recording into jam-3", "take over, at bar 9"]
@@ -188,45 +178,24 @@ class Glass:
             self.rows[self.row] += plain
 
 
-class Terminal:
-    """A terminal of 80 by 24 with a jam in it."""
+class Screen(Terminal):
+    """A terminal of 80 by 24 with a jam in it, and what it shows."""
 
     def __init__(self, *arguments: str) -> None:
-        self.outside, self.inside = pty.openpty()
-        self.resize(24, 80)
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(Path(__file__).parent)]),
-                       "PYTHONIOENCODING": "utf-8"}  # fmt: skip
-        for name in ("COLUMNS", "LINES", "NO_COLOR"):
-            environment.pop(name, None)
-        self.program = subprocess.Popen([sys.executable, "-c", CHILD, *arguments], stdin=self.inside, env=environment,
-                                        stdout=self.inside, stderr=self.inside, start_new_session=True)  # fmt: skip
-        self.text, self.glass = "", Glass()
+        self.glass = Glass()
+        super().__init__(CHILD, *arguments)
 
-    def resize(self, rows: int, columns: int) -> None:
-        fcntl.ioctl(self.inside, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def until(self, found: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not found() and time.monotonic() < deadline:
-            if select.select([self.outside], [], [], 0.05)[0]:
-                new = os.read(self.outside, 65536).decode("utf-8", "replace")
-                self.text += new
-                self.glass.feed(new)
-        assert found(), self.text[-2000:]
-
-    def close(self) -> None:
-        self.program.kill()
-        self.program.wait()
-        os.close(self.outside)
-        os.close(self.inside)
+    def take(self, text: str) -> None:
+        super().take(text)
+        self.glass.feed(text)
 
 
 @pytest.fixture
-def terminal() -> Iterator[Callable[..., Terminal]]:
-    opened: list[Terminal] = []
+def terminal() -> Iterator[Callable[..., Screen]]:
+    opened: list[Screen] = []
 
-    def start(*arguments: str) -> Terminal:
-        opened.append(Terminal(*arguments))
+    def start(*arguments: str) -> Screen:
+        opened.append(Screen(*arguments))
         return opened[-1]
 
     yield start
@@ -234,7 +203,7 @@ def terminal() -> Iterator[Callable[..., Terminal]]:
         each.close()
 
 
-def test_only_changed_rows_are_written(terminal: Callable[..., Terminal]) -> None:
+def test_only_changed_rows_are_written(terminal: Callable[..., Screen]) -> None:
     """No clearing after the first frame: nothing flickers. A new size is painted anew, and fits."""
     there = terminal("plays")
     there.until(lambda: there.glass.frames > 60)
@@ -249,7 +218,7 @@ def test_only_changed_rows_are_written(terminal: Callable[..., Terminal]) -> Non
 
 @pytest.mark.parametrize("how", ["raises", signal.SIGTERM, signal.SIGINT])
 def test_the_first_screen_is_back_with_what_was_said(
-    terminal: Callable[..., Terminal], how: str | signal.Signals
+    terminal: Callable[..., Screen], how: str | signal.Signals
 ) -> None:
     there = terminal(str(how))
     there.until(lambda: there.glass.frames > 24)

@@ -133,8 +133,9 @@ BLOCK = 256
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("JACK_DEFAULT_SERVER", "segue-loop-test")
-    command = ["jackd", "-n", "segue-loop-test", "-r", "-S", "-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
+    name = f"segue-loop-test-{os.getpid()}"
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", name)
+    command = ["jackd", "-n", name, "-r", "-S", "-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
     running = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     yield
     running.send_signal(signal.SIGTERM)
@@ -170,15 +171,16 @@ def test_doctor_measures_a_loop_through_jack_and_stores_it(server: None, tmp_pat
         "from plugin_host.jam.listening.loop_device import known_round_trip\n"
         f"print(known_round_trip('jack:loop', 'jack:loop', {RATE}))"
     )
+    silent = [*command[:-4], "--in", "jack:system", "--sound-device", "jack:system"]
     loop = looped(777)
+    beside = subprocess.Popen(silent, stdout=subprocess.PIPE, text=True, env=environment)  # nothing comes back there
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    said, _ = beside.communicate(timeout=60)
     known = subprocess.run([sys.executable, "-c", read], capture_output=True, text=True, env=environment)
     loop.communicate()
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{BURSTS} of {BURSTS} bursts" in done.stdout
     assert "segue jam" in done.stdout
     assert int(known.stdout) - 777 in (0, BLOCK, 2 * BLOCK), "JACK adds whole blocks, where its graph goes round"
-    silent = [*command[:-4], "--in", "jack:system", "--sound-device", "jack:system"]
-    done = subprocess.run(silent, capture_output=True, text=True, env=environment, timeout=60)
-    assert done.returncode == 5
-    assert "connect an output to an input" in done.stdout
+    assert beside.returncode == 5
+    assert "connect an output to an input" in said

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from plugin_host.plugin import build
 from plugin_host.plugin.build import PluginBuildError
@@ -32,9 +33,13 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the plugin's three bundles, and the mono LV2 bundle."""
     if os.environ.get("SEGUE_TEST_BUNDLES"):  # built before
         return Path(os.environ["SEGUE_TEST_BUNDLES"])
-    folder = tmp_path_factory.mktemp("bundles")
-    try:
-        build_bundles(folder, folder / "objects", [*UNITS[:3], (VARIANTS[1], "lv2")], level="-O0")
-    except PluginBuildError as fault:
-        pytest.skip(f"the plugin cannot be built here: {str(fault)[:300]}")
+    run = tmp_path_factory.getbasetemp()
+    folder = (run.parent if "PYTEST_XDIST_WORKER" in os.environ else run) / "bundles"  # of all workers
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "built").exists():
+            try:
+                build_bundles(folder, folder / "objects", [*UNITS[:3], (VARIANTS[1], "lv2")], level="-O0")
+            except PluginBuildError as fault:
+                pytest.skip(f"the plugin cannot be built here: {str(fault)[:300]}")
+            (folder / "built").touch()
     return folder

@@ -71,7 +71,7 @@ class CountingLane:
             self.start_beats = None
             return
         self.stop_beats = float(self.transport().grid.bar_start_beats(int(at.removeprefix("bar "))))
-        self.timeline = -1
+        self.seek_id = -1  # the ring is told the end
 
     def fail(self) -> None:
         """Nothing is due, like the engine's plan after a failed play."""

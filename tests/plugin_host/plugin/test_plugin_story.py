@@ -17,7 +17,7 @@ GRID = Grid(48_000, 137.5)
 FADE = 240  # samples of a joint: 5 ms
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def engine(bundles: Path) -> Iterator[RealEngine]:
     made = RealEngine()
     yield made

@@ -109,12 +109,12 @@ def exported(command: list[str], environment: dict[str, str]) -> int:
         return -signal.SIGKILL
 
 
-def wait_for(condition: Callable[[], object], log: Path, seconds: float = 90.0) -> None:
+def wait_for(condition: Callable[[], object], log: Path, seconds: float = 90.0, every: float = 0.2) -> None:
     """Wait for a condition; fails after far more than it takes, with the end of a log."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "waited in vain\n" + (log.read_text()[-2000:] if log.exists() else "")
-        time.sleep(1.0)
+        time.sleep(every)
 
 
 class Ardour:
@@ -160,7 +160,7 @@ class Ardour:
         self._running.append(
             subprocess.Popen(command, env={**self._environment, "DISPLAY": self.display}, stdout=log, stderr=log)
         )
-        self._until(lambda: self._action("LuaAction/script-1") or done.exists())
+        wait_for(lambda: self._action("LuaAction/script-1") or done.exists(), self.log, every=1.0)
 
     def _screen(self) -> None:
         read, write = os.pipe()

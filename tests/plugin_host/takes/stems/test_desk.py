@@ -198,6 +198,8 @@ def test_an_order_is_cancelled_while_it_is_made_and_goes_on_when_ordered_again(
     before = len(engine.seen)
     panel.say(STEMS_CANCEL.pack(10, 5))
     address, values = panel.hear()
+    if address == messages.OK.address:  # the first cancellation's answer, if it comes behind its progress
+        address, values = panel.hear()
     assert address == messages.ERROR.address
     assert "no order 5" in str(values)
     panel.say(ordered(song, 6, variations=1))
