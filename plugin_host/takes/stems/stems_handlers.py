@@ -32,6 +32,7 @@ from plugin_host.takes.stems.run import Cancelled, make_stems
 ADDRESSES = (STEMS.address, STEMS_CANCEL.address)
 TELL_SECONDS = 0.2  # between messages about the same stem
 PEERS_MAX = 64
+OVER = ("done", "cancelled", "failed")  # states behind which an order cannot be cancelled
 Peer = Any  # a socket's address
 
 
@@ -101,6 +102,8 @@ class StemsHandlers:
         def tell(progress: Progress) -> None:
             if file is not None and not file.exists():
                 cancelled.set()
+            if progress.state in OVER:  # whoever hears it finds no order any more
+                self._forget(number)
             self._tell(number, progress)
 
         try:
@@ -109,12 +112,15 @@ class StemsHandlers:
             say("  cancelled; what was made stays")
             return False
         except SegueError:
-            self._tell(number, Progress("failed", 0, 1, 0.0))
+            tell(Progress("failed", 0, 1, 0.0))
             raise
         finally:
-            with self._lock:
-                self._cancels.pop(number, None)
+            self._forget(number)
         return True
+
+    def _forget(self, number: int) -> None:
+        with self._lock:
+            self._cancels.pop(number, None)
 
     def _tell(self, number: int, progress: Progress) -> None:
         """Send a moment of an order to who ordered it; moments within a stem at intervals."""
