@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 
-from bridge.control import messages
+from bridge.control import lane_addresses, messages
 from bridge.control.arguments import Message
 from bridge.control.clients import TIMEOUT_SECONDS, WARNED_SECONDS, Client, Clients, Source
 from bridge.control.limits import RateLimiter
@@ -119,6 +119,8 @@ class Dispatcher:
         row, short = ROWS.get(packet.address), False
         if row is None and (row := SHORT_ROWS.get(packet.address)):
             packet, short = Packet(row.address, (0, *packet.values), packet.due_seconds), True
+        elif row is None and (found := lane_addresses.read(packet)):
+            (row, packet), short = found, True
         client, stranger = self.clients.of(source, now_seconds), self.stranger(source)
         if refusal := self._refusal(row, client, stranger):
             self.complain(packet, lambda: refusal, source, now_seconds, size_bytes)

@@ -153,7 +153,7 @@ MODEL_LOAD = rows.request(
     meaning="Loads a model and changes over to it. The old model plays until the new one is hot, if memory allows; "
     "playing lanes then change over on a bar line of their host. A later load replaces this one. "
     "If the load fails, the old model stays.",
-    slow=True, local=True,
+    slow=True, local=True, progress="several a second: how far a stage is, in thousandths, and in words",
 )
 MODEL_CANCEL = rows.request(
     "model/cancel", meaning="Cancels the present load; the old model stays.", local=True
@@ -178,11 +178,11 @@ LANE_OPEN = rows.request(
         rows.text("ring", "name of the shared-memory ring that its audio goes to"),
     ),
     meaning="Opens a lane. Opening it again, by the same client in the same format, gives the same ring.",
-    slow=True,
 )
 LANE_CLOSE = rows.request(
     "lane/close", LANE,
     meaning="Stops a lane at once and frees its ring; only for the client that opened it, or after that client left.",
+    hop=True,
 )  # fmt: skip
 LANE_GET = rows.request(
     "lane/get", LANE, NAME,
@@ -211,7 +211,7 @@ LANE_TOKENS = rows.request(
         rows.text("data", "base64 of codes from `first` on, frame by frame, 16 bits each, little-endian", 1400),
     ),
     meaning="Reads the codes of a lane's music, also of the last one that ended. Ask again for what is missing.",
-    asks=True,
+    asks=True, hop=True,
 )
 LANE_STATS = rows.request(
     "lane/stats", LANE,

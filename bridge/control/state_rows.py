@@ -39,11 +39,12 @@ SUBSCRIBE = rows.request(
     reply=(
         rows.figure("rate_hz", "how often at most", "Hz"),
         rows.count("subscriptions", "of this client now"),
-        rows.figure("timeout_seconds", "a client that sends nothing for so long is removed with its subscriptions", "s"),
+        rows.figure("timeout_seconds", "a client that sends nothing for so long is removed, with these", "s"),
         rows.figure("ahead_ms", "how long before its sound a beat is announced", "ms"),
     ),
     meaning="Sends this client the state of a kind at once, then when it changes, at most so often. What does not "
-    f"change is sent again every {REFRESH_SECONDS:g} s. Subscribing again replaces the rate and the lane. Say hello first.",
+    f"change is sent again every {REFRESH_SECONDS:g} s. Subscribing again replaces the rate and the lane. Say hello "
+    "first.",
 )
 UNSUBSCRIBE = rows.request(
     "unsubscribe", Argument("what", "s", "the kind of state", choices=(*WHAT, ALL_WHAT), default=ALL_WHAT),
@@ -69,7 +70,8 @@ DUMP = rows.request(
 )
 REPORT = rows.request(
     "report", Argument("what", "s", "the kind of work", choices=WORK[1:]),
-    rows.text("name", "of the work", 64), rows.count("done", "work done"), rows.count("total", "of so much; 0: unknown"),
+    rows.text("name", "of the work", 64), rows.count("done", "work done"),
+    rows.count("total", "of so much; 0: unknown"),
     rows.text("text", "for people; may change", 300, ""),
     meaning="`segue watch` reports the progress of its work to those who have subscribed to `progress`.", local=True,
 )
@@ -81,7 +83,8 @@ STATE_ENGINE = rows.answer(
     meaning="engine: as `status` answers.",
 )
 STATE_LANE = rows.answer(
-    "state/lane", LANE, LANE_STATE, rows.count("generation", "of the plan"), rows.count("seed", "of the random numbers"),
+    "state/lane", LANE, LANE_STATE, rows.count("generation", "of the plan"),
+    rows.count("seed", "of the random numbers"),
     rows.text("references", "roles of its regions"), rows.bounded("muted", "i", "1: it is muted", 0, 1),
     rows.bounded("heard", "i", "1: a host plays it, 0: nobody listens", 0, 1),
     rows.text("fault", "why its music failed, and whether it is tried again; empty: no fault", 400),
@@ -108,8 +111,8 @@ STATE_BEAT = rows.answer(
     Argument("seconds", "i", "position of the host on that beat: whole seconds, and", "s"),
     rows.count("samples", "the samples after them", "samples"),
     _BPM, *_METER, _SEEK,
-    meaning=f"beat: a bar line or a quarter note of the bar, {AHEAD_MS:g} ms before it sounds, once. While the host stands "
-    "there is none. After a jump, beats that were announced and not reached do not sound: `seek` has changed.",
+    meaning=f"beat: a bar line or a quarter note of the bar, {AHEAD_MS:g} ms before it sounds, once. While the host "
+    "stands there is none. After a jump, beats that were announced and not reached do not sound: `seek` has changed.",
 )
 STATE_LEVELS = rows.answer(
     "state/levels", LANE, rows.figure("peak_db", f"the loudest sample; {SILENCE_DB:g}: silence", "dB"),
@@ -131,7 +134,8 @@ STATE_PENDING = rows.answer(
     meaning="pending: what is scheduled, and when it is heard.",
 )
 STATE_TAKE = rows.answer(
-    "state/take", rows.count("made", "takes since the engine started"), rows.count("order", "id of the last one's order"),
+    "state/take", rows.count("made", "takes since the engine started"),
+    rows.count("order", "id of the last one's order"),
     rows.text("name", "of the folder of the order's takes", 64), rows.text("path", "of its file"),
     meaning="takes: the last take that `segue watch` made.",
 )
@@ -144,7 +148,7 @@ STATE_PROGRESS = rows.answer(
 DUMPED = rows.answer(
     "dumped", rows.text("sender", "its machine and port"), rows.text("message", "its address"),
     rows.text("values", "its arguments, in words", 600),
-    rows.text("outcome", "`ok`, `later` (it is answered when its work is done), `repeat`, or `error`, its code and text",
+    rows.text("outcome", "`ok`, `later` (answered when its work is done), `repeat`, or `error`, its code and text",
               400),
     rows.count("left_out", "messages that were not shown before this one, since there were too many"),
     meaning=f"A message that the engine received; at most {DUMPS_PER_SECOND:g} a second.",

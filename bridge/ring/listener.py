@@ -12,7 +12,7 @@ _BLOCKS_WRITTEN = u64("blocks_written")
 
 
 class RingListener:
-    """Reads every block since it attached, or the past ones as well; if it is too slow, it loses blocks and counts them.
+    """Reads every block since it attached, or past ones as well; if it is too slow, it loses blocks and counts them.
 
     Writes nothing into the segment, so there may be any number of listeners.
     """

@@ -88,7 +88,7 @@ class FeedHandlers:
 def _registered(request: Request) -> Client:
     if not request.client.registered:
         raise NotAllowed(
-            f"{request.message.address} is for registered clients: say {messages.HELLO.address} first, so that the engine "
-            "knows where to send"
+            f"{request.message.address} is for registered clients: say {messages.HELLO.address} first, so that the "
+            "engine knows where to send"
         )
     return request.client

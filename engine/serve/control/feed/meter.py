@@ -1,7 +1,7 @@
 """The level of a lane as it is heard: from the blocks of its ring, at the host's position.
 
-A further reader of the ring, on [feed]: nothing is measured where the music is made, and nothing at all while nobody has
-subscribed. Each block is read once, when it is written; its peak and energy wait in a table for the host.
+A further reader of the ring, on [feed]: nothing is measured where the music is made, and nothing at all while nobody
+has subscribed. Each block is read once, when it is written; its peak and energy wait in a table for the host.
 """
 
 from __future__ import annotations
