@@ -77,6 +77,13 @@ def _sound_device(text: str) -> str | int | None:
     return int(text) if text.isdigit() else text or None
 
 
+def _check_file(out: Path | None, bars: int, lanes: int) -> None:
+    if out is not None and bars == 0:
+        raise typer.BadParameter("--out needs --bars: a file must end")
+    if out is not None and lanes > 1:
+        raise typer.BadParameter("--out writes one lane: no --lanes with it")
+
+
 HOST_EXAMPLES = """\b
 segue host --bpm 96                                    # on the sound card
 segue host --region riff.wav --bars 16 --out riff16.wav
@@ -206,10 +213,7 @@ def host(
     synced = SyncRequest(sync.value, midi_in, midi_clock_out, tap_note, link_out)
     if offline and not synced.idle:
         raise typer.BadParameter("--offline is not in real time: no --sync, --midi-clock-out or --link-out with it")
-    if out is not None and (bars == 0 or lanes > 1):
-        raise typer.BadParameter(
-            "--out needs --bars: a file must end" if bars == 0 else "--out writes one lane: no --lanes"
-        )
+    _check_file(out, bars, lanes)
     try:
         meter = Signature(*(int(part) for part in signature.split("/")))
     except (ValueError, TypeError) as error:

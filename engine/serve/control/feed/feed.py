@@ -1,7 +1,7 @@
 """The thread [feed]: sends subscribers what has changed, each at its own rate.
 
     threads publish values --> collector, every 20 ms --> what differs from what a client was sent, if due --> sent
-                                beats, at once ----------------------------------------------------------^
+    beats ----------------------------------------------> at once -------------------------------------------^
 
 It sleeps while nobody has subscribed. Together all clients get at most SENT_PER_SECOND messages: more are held until the
 next turn, beats never.
