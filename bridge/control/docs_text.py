@@ -34,7 +34,7 @@ which host plays a lane, or "nobody listens".
   answered when their work is done, which may take seconds, and may send `$PROGRESS` before; the others at once, or
   between two hops of the music: as a rule within 0.3 s, later while a window is read. If no answer comes, send the same
   request again with the same id: it takes effect once and is answered again. Ids below $COUNTED may be used again, as
-  by a box with a fixed id: the message takes effect again after 10 seconds, or if you changed the same thing in between.
+  by a box with a fixed id: the message takes effect again after 10 seconds, or if you changed the same thing meanwhile.
   Ids from $COUNTED on are used once. With id 0 every message takes effect. Later versions may add values at the end of
   answers.
 - **For a fader or a tool that sends one value:** `$ROOT/lane/0/temperature 1.1` is

@@ -32,9 +32,9 @@ def read(packet: Packet) -> tuple[Message, Packet] | None:
     if not (packet.address.startswith(_HEAD) and lane.isascii() and lane.isdigit() and int(lane) < LANES_MAX):
         return None
     if word in LANE_ROWS:
-        row, before = LANE_ROWS[word], (0, int(lane))
+        row, values = LANE_ROWS[word], packet.values
     elif word in _NAMES:
-        row, before = messages.LANE_SET, (0, int(lane), word)
+        row, values = messages.LANE_SET, (word, *packet.values)
     else:
         return None
-    return row, Packet(row.address, (*before, *packet.values), packet.due_seconds)
+    return row, Packet(row.address, (0, int(lane), *values), packet.due_seconds)

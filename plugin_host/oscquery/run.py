@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import socket
 import threading
 import time
@@ -49,7 +50,7 @@ def run_oscquery(port: int, http_port: int, host: str, secret: str, announce: bo
 def announced(host: str, port: int, say: Callable[[str], None]) -> Iterator[None]:
     """Announced by zeroconf meanwhile, on the interface of `host` alone; `say` gets a line if it cannot be.  [main]"""
     try:
-        import zeroconf
+        zeroconf: Any = importlib.import_module("zeroconf")
     except ImportError:
         say(NOT_FOUND)
         yield

@@ -90,7 +90,9 @@ def _valued(argument: Argument, value: Value | None, access: int) -> Node:
         "DESCRIPTION": argument.meaning, "ACCESS": access, "TYPE": _type(argument), "RANGE": [_range(argument)],
         "UNIT": [argument.unit or "none"], "CLIPMODE": ["none"],
     }  # fmt: skip
-    return node if value is None else node | {"VALUE": [value]}
+    if value is None:  # not known: it cannot be read
+        return node | {"ACCESS": access & WRITE}
+    return node | {"VALUE": [value]}
 
 
 def _type(argument: Argument) -> str:

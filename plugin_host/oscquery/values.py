@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 
 from bridge.control import messages, state_rows
 from bridge.control.arguments import Value
@@ -38,7 +39,7 @@ class LaneValues:
                 else:
                     self._of(values).update(state=values["state"], mute=values["muted"])
 
-    def _of(self, values: dict[str, Value]) -> dict[str, Value]:
+    def _of(self, values: Mapping[str, Value]) -> dict[str, Value]:
         return self._lanes.setdefault(int(str(values["lane"])), {})
 
     def now(self) -> dict[int, dict[str, Value]]:

@@ -81,7 +81,7 @@ def test_lanes_have_an_address_with_value_and_range_for_each_parameter(server: Q
     assert get(server, "/segue/lane/3/prompt?VALUE") == (200, {"VALUE": ["slow waltz"]})
     assert get(server, "/segue/lane/3/mute?VALUE") == (200, {"VALUE": [1]})
     assert get(server, "/segue/lane/0/cfg?VALUE") == (204, None)  # lane 0 is not open: no value yet
-    assert get(server, "/segue/lane/0/cfg")[0] == 200
+    assert get(server, "/segue/lane/0/cfg")[1]["ACCESS"] == WRITE
 
 
 def test_a_closed_lane_disappears(server: QueryServer, values: LaneValues) -> None:

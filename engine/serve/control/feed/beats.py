@@ -28,6 +28,7 @@ class Beats:
     def __init__(self, lane: int) -> None:
         self._lane = lane
         self._last: _Place | None = None  # announced
+        self._quiet: tuple[Grid, int, int, int] | None = None  # grid, seek id, samples between which no beat comes
 
     def turn(self, transport: Transport) -> list[Values]:
         """Values of `state/beat` for the beats that have come within reach of a host at this moment."""
@@ -35,6 +36,9 @@ class Beats:
             self._last = None
             return []
         reach = int(AHEAD_MS / 1000 * transport.sample_rate_hz)
+        end = transport.position_samples + reach
+        if self._last is not None and self._still_quiet(transport, end):
+            return []
         places = list(_places(transport, reach))
         if self._last is not None and not transport.seek_id <= self._last[0] <= _last_seek(transport, reach):
             self._last = None  # the host has jumped
@@ -43,7 +47,16 @@ class Beats:
             if self._last is None or (seek_id, beats) > self._last:
                 self._last = seek_id, beats
                 found.append(self._values(transport.grid, ahead, seek_id, beats))
+        self._quiet = None
+        if transport.loop_beats is None:
+            next_beat = next(_beats_in(transport.grid, end, end + transport.sample_rate_hz), None)
+            until = end if next_beat is None else transport.grid.sample_at(next_beat)
+            self._quiet = transport.grid, transport.seek_id, end, until
         return found
+
+    def _still_quiet(self, transport: Transport, end: int) -> bool:
+        known = self._quiet
+        return known is not None and (transport.grid, transport.seek_id) == known[:2] and known[2] <= end < known[3]
 
     def _values(self, grid: Grid, ahead_samples: int, seek_id: int, beats: Fraction) -> Values:
         sample = grid.sample_at(beats)

@@ -23,6 +23,7 @@ from engine.serve.models.loader import Loader
 from engine.serve.state import EngineState
 from engine.serve.timeline.due import ahead_samples
 
+LOOK_SECONDS = 0.25  # between two checks whether a host plays
 TEXT_BYTES_MAX = 900  # of one text: a datagram stays under 1,400
 Values = tuple[object, ...]
 States = tuple[tuple[Message, Values], ...]
@@ -54,6 +55,7 @@ class _LaneSource:
     def __init__(self, lane: Lane) -> None:
         self.lane, self.beats = lane, Beats(lane.number)
         self._meter: Meter | None = None
+        self._plays = (False, float("-inf"))  # whether a host plays, and when that was asked
         self._values: tuple[object, States] | None = None
 
     def parameters(self) -> States:
@@ -65,12 +67,19 @@ class _LaneSource:
             self._values = seen, states
         return self._values[1]
 
+    def host_plays(self) -> bool:
+        """Whether a host plays the lane; asked four times a second, since it reads about a process."""
+        now = self.lane.time.now_seconds()
+        if now - self._plays[1] >= LOOK_SECONDS:
+            self._plays = self.lane.host_plays(), now
+        return self._plays[0]
+
     def level_db(self, transport: Transport | None) -> tuple[float, float]:
         """Peak and RMS of what is heard."""
         if self._meter is None:
             self._meter = Meter(self.lane.ring.name)
         self._meter.read()
-        if transport is None or not self.lane.host_plays():
+        if transport is None or not self.host_plays():
             return SILENT
         return self._meter.level_db(transport, self.lane.ring.plan)
 
@@ -164,7 +173,7 @@ def _lane(source: _LaneSource, transport: Transport | None) -> States:
     view, wanted = lane.view, lane.wanted
     references = " ".join(sorted(wanted.regions))
     values = (
-        lane.number, view.state, view.plan_revision, view.seed, references, int(wanted.muted), int(lane.host_plays()),
+        lane.number, view.state, view.plan_revision, view.seed, references, int(wanted.muted), int(source.host_plays()),
         view.fault[:400],
     )  # fmt: skip
     return (rows.STATE_LANE, values), (rows.STATE_PROMPT, (lane.number, _clipped(wanted.prompt)))

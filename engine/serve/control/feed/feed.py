@@ -1,10 +1,10 @@
 """The thread [feed]: sends subscribers what has changed, each at its own rate.
 
-    threads publish values --> collector, every 20 ms --> what differs from what a client was sent, if due --> sent
-    beats ----------------------------------------------> at once -------------------------------------------^
+    threads publish values --> looked at every 20 ms --> what a client was not sent yet, if due --> sent
+    beats -----------------------------------------------> at once ------------------------------------------^
 
-It sleeps while nobody has subscribed. Together all clients get at most SENT_PER_SECOND messages: more are held until the
-next turn, beats never.
+It sleeps while nobody has subscribed, and looks only at kinds of state that somebody is due. Together all clients get
+at most SENT_PER_SECOND messages: more are held until the next turn, beats never.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from engine.serve.control.feed.subscriptions import Subscription, Subscriptions
 
 TURN_SECONDS = 0.02
 CLOSED_SECONDS = 5.0  # for which a closed lane is reported
-SENT_PER_SECOND, SENT_AT_ONCE = 2000.0, 1000.0
+SENT_PER_SECOND, SENT_AT_ONCE = 1000.0, 500.0
 _log = logging.getLogger("segue.engine")
 
 
@@ -34,6 +34,10 @@ class _Delivery:
     """What one subscription was sent of each state, and when.  [feed]"""
 
     sent: dict[Key, tuple[States, float]] = field(default_factory=dict)
+
+    def due(self, rate_hz: float, now: float) -> bool:
+        """Whether some state may be sent."""
+        return now - min((at for _, at in self.sent.values()), default=float("-inf")) >= _pause(rate_hz)
 
 
 class Feed:
@@ -92,13 +96,13 @@ class Feed:
         if not subscriptions:
             self._known, self._closed = {}, {}
             return
-        kinds = {each.what for each in subscriptions}
-        if "beat" in kinds:
+        if any(each.what == "beat" for each in subscriptions):
             self._send_beats(subscriptions)
-        self._look(kinds, now)
+        due = {each for each in subscriptions if self._deliveries[each].due(each.rate_hz, now)}
+        self._look({each.what for each in due}, now)
         first = self._first % len(subscriptions)
         for number, each in enumerate((*subscriptions[first:], *subscriptions[:first])):
-            if not self._deliver(each, now):
+            if each in due and not self._deliver(each, now):
                 self._first = first + number  # the next turn begins with it
                 return
 
@@ -109,10 +113,11 @@ class Feed:
                     self._put(rows.STATE_BEAT, values, each.client)
 
     def _look(self, kinds: set[str], now: float) -> None:
-        before, self._known = self._known, self.collector.look(kinds)
-        for key, states in self._known.items():
-            if before.get(key) == states:
-                self._known[key] = before[key]  # the same object: nothing has changed
+        before = self._known
+        self._known = {key: states for key, states in before.items() if key[0] not in kinds}
+        for key, states in self.collector.look(kinds).items():
+            same = before.get(key) == states
+            self._known[key] = before[key] if same else states  # the same object: nothing has changed
         for kind, lane in before.keys() - self._known.keys():
             if kind == "lane":
                 self._closed.setdefault(lane, now)
@@ -125,21 +130,27 @@ class Feed:
     def _deliver(self, subscription: Subscription, now: float) -> bool:
         """Send a subscription what is due; False when there is too much to send."""
         sent = self._deliveries[subscription].sent
+        for key in sent.keys() - self._known.keys():
+            del sent[key]
         for key, states in self._known.items():
             if key[0] != subscription.what or not subscription.covers(key[1]):
                 continue
             last, at = sent.get(key, ((), float("-inf")))
-            if now - at < 1.0 / subscription.rate_hz - TURN_SECONDS / 2:
+            if now - at < _pause(subscription.rate_hz):
                 continue
             again = now - at >= rows.REFRESH_SECONDS
             if states is last and not again:
                 continue
-            for row, values in states if again else [each for each in states if each not in last]:
-                self._bucket.fill(now)
+            done = () if again else tuple(each for each in last if each in states)
+            for each in states:
+                if each in done:
+                    continue
                 if not self._bucket.take(now):
                     self.n_held += 1
+                    sent[key] = done, now - 1.0 / subscription.rate_hz  # the next turn goes on here
                     return False
-                self._put(row, values, subscription.client)
+                self._put(*each, subscription.client)
+                done = (*done, each)
             sent[key] = states, now
         return True
 
@@ -155,3 +166,8 @@ class Feed:
         if datagram:
             self.n_sent += 1
             self._send(datagram, client.address)
+
+
+def _pause(rate_hz: float) -> float:
+    """Seconds between two messages of a state; a turn that comes a little early counts."""
+    return 1.0 / rate_hz - TURN_SECONDS / 2

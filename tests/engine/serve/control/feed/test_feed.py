@@ -175,7 +175,7 @@ def test_too_much_is_held_and_sent_later_and_nobody_starves(host: RigHost, rig: 
     for client in clients:
         rig.ask(state_rows.SUBSCRIBE, "all", 50, client=client)
     seen: Counter[Client] = Counter()
-    for turn in range(100):
+    for turn in range(200):
         rig.turn()
         assert len(rig.sent) <= SENT_AT_ONCE
         seen.update(client for client, _, _ in rig.sent)
