@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 
+from bridge.control.clients import Client
 from bridge.control.endpoint import Endpoint
 from bridge.control.status_text import loading_text
 from bridge.errors import EndpointError
@@ -62,7 +63,7 @@ class Server:
             secret=options.secret,
             allow_network=options.allow_network,
             plain_secret=options.plain_secret,
-            on_gone=lambda client: (self.lane_handlers.gone(client), self.feed_handlers.gone(client)),
+            on_gone=self._client_gone,
             on_refused=lambda address: self.feed_handlers.refused(address),
         )
         self.events = ClientEvents(self.endpoint, self.state, self._quit)
@@ -101,6 +102,10 @@ class Server:
                 say(f"process {parent}, which started it, has ended")
                 break
         return self._stop()
+
+    def _client_gone(self, client: Client) -> None:
+        self.lane_handlers.gone(client)
+        self.feed_handlers.gone(client)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._quit.set()

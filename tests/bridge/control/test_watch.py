@@ -12,7 +12,7 @@ from udp_peer import PATIENCE_SECONDS, Peer
 from bridge.control import messages, state_rows
 from bridge.control.endpoint import Endpoint
 from bridge.control.packet import Packet, encode
-from bridge.control.requests import LATER
+from bridge.control.requests import LATER, Request
 from bridge.errors import LaneInUse
 
 Serve = Callable[..., tuple[Endpoint, Peer]]
@@ -60,3 +60,18 @@ def test_an_address_that_nobody_listens_at_is_noticed(serve: Serve) -> None:
 def test_the_kinds_of_state_have_their_rows() -> None:
     assert tuple(state_rows.STATES_OF) == state_rows.WHAT
     assert set(state_rows.STATE_EVENTS) <= set(messages.EVENTS)
+
+
+def test_one_value_at_an_address_with_the_lane_in_it_sets_a_parameter(serve: Serve) -> None:
+    taken: list[tuple[object, ...]] = []
+
+    def take(request: Request) -> tuple[object, ...]:
+        taken.append((request.whole("lane"), request.text("name"), request.number("value")))
+        return "cfg", 2.5, 0.0, 0
+
+    _, peer = serve({messages.LANE_SET.address: take})
+    peer.send(encode("/segue/lane/3/cfg", [2.5]))
+    assert peer.alive()
+    assert taken == [(3, "cfg", 2.5)]
+    refused = peer.ask(encode("/segue/lane/3/cfg", ["loud"]))
+    assert refused.values[:3] == (0, messages.LANE_SET.address, "wrong_type")
