@@ -22,7 +22,7 @@ WIDER = {  # methods and attributes of classes that have more, and why
     "Processor": (MAX_METHODS, 23),  # twin of the C++ one
 }
 OWNERS = ("engine/serve/", "engine/stream/")  # packages whose objects' attributes are set by their own methods alone
-THREADS = ("audio", "main", "control", "generate", "load", "regions", "analysis", "pulse", "any")
+THREADS = ("audio", "main", "control", "generate", "load", "regions", "analysis", "pulse", "feed", "any")
 MARK = re.compile(rf"\[({'|'.join(THREADS)})\b[^\]]*\]")
 # Folders of a package (and files beside them): each imports those before it.
 ORDER = {
@@ -35,8 +35,8 @@ ORDER = {
         "__main__", "api", "bench", "train",
     ),
     "plugin_host": (
-        "console", "playback", "client", "host", "plugin", "sync", "run", "jam", "doctor", "bench", "demo", "history",
-        "takes", "render",
+        "console", "playback", "client", "oscquery", "host", "plugin", "sync", "run", "jam", "doctor", "bench", "demo",
+        "history", "takes", "render",
         "cli",
     ),
 }  # fmt: skip

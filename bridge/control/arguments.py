@@ -173,7 +173,8 @@ class Message:
 
     `reply` are the values after id and address in an ok answer. A `slow` message is answered when its work is
     done, with progress before. `quiet`: answered only with an error. `local`: accepted from this machine only.
-    `rest`: any further values follow the named ones (ok only). `asks`: a query, which changes nothing.
+    `rest`: any further values follow the named ones (ok only). `asks`: a query, which changes nothing. `hop`: answered
+    by the thread that makes the music, between two hops. `progress`: what `progress` messages come before the answer.
     """
 
     address: str
@@ -185,6 +186,8 @@ class Message:
     local: bool = False
     rest: bool = False
     asks: bool = False
+    hop: bool = False
+    progress: str = ""
 
     @property
     def required(self) -> int:

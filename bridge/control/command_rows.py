@@ -17,12 +17,12 @@ LANE_SET = rows.request(
 )
 LANE_PROMPT = rows.request(
     "lane/prompt", LANE, rows.text("text", "a description of the music; empty: no prompt"), AT,
-    reply=PLACED, meaning="Sets the prompt of a lane.", slow=True,
+    reply=PLACED, meaning="Sets the prompt of a lane.",
 )
 LANE_PRESET = rows.request(
     "lane/preset", LANE, rows.text("preset", "its name", 64), AT,
     reply=(rows.text("prompt", "the lane's prompt then"), *PLACED),
-    meaning="Sets all parameters that a preset names, and its prompt if it has one.", slow=True,
+    meaning="Sets all parameters that a preset names, and its prompt if it has one.",
 )
 LANE_PLAY = rows.request(
     "lane/play", LANE, AT,
@@ -36,11 +36,11 @@ LANE_PLAY = rows.request(
         rows.count("seed", "the same seed and inputs give the same music"),
     ),
     meaning="Starts the stream. In continue mode the first sample follows the region's last one. A stream already "
-    "playing continues until the new one starts.", slow=True,
+    "playing continues until the new one starts.", slow=True, progress="once, with the beat on which it begins",
 )
 LANE_STOP = rows.request(
     "lane/stop", LANE, AT,
-    reply=(rows.figure("stop_beats", "beat on which it ends", "beats"),),
+    reply=(rows.figure("stop_beats", "beat on which it ends", "beats"),), hop=True,
     meaning="Ends the stream of a lane; the lane stays open. Commands scheduled for that place or later are cancelled.",
 )
 LANE_MUTE = rows.request(
@@ -60,7 +60,7 @@ LANE_RESEED = rows.request(
 LANE_CANCEL = rows.request(
     "lane/cancel", LANE, rows.bounded("which", "i", "id of the command; 0: all commands", 0, WHOLE_MAX, default=0),
     reply=(rows.count("cancelled", "how many were cancelled"),),
-    meaning="Cancels scheduled commands while there is time to make other music.",
+    meaning="Cancels scheduled commands while there is time to make other music.", hop=True,
 )
 LANE_SCHEDULED = rows.request(
     "lane/scheduled", LANE,
@@ -68,7 +68,7 @@ LANE_SCHEDULED = rows.request(
         rows.count("waiting", "how many there are"),
         rows.text("list", "the first of them, `id command beat`, separated by commas: '7 prompt 16, 8 mute 24'"),
     ),
-    meaning="Lists the scheduled commands. They stay scheduled when the host jumps.", asks=True,
+    meaning="Lists the scheduled commands. They stay scheduled when the host jumps.", asks=True, hop=True,
 )
 REGION_CLEAR = rows.request("region/clear", LANE, ROLE, AT, reply=PLACED, meaning="Removes a region from a lane.")
 EVENT_HEARD = rows.answer(

@@ -16,21 +16,33 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 
-from bridge.control import messages
+from bridge.control import lane_addresses, messages
 from bridge.control.arguments import Message
 from bridge.control.clients import TIMEOUT_SECONDS, WARNED_SECONDS, Client, Clients, Source
 from bridge.control.limits import RateLimiter
 from bridge.control.packet import Packet
 from bridge.control.request_memory import Memory
-from bridge.control.requests import LATER, Answer, Handler, Later, Request, Responder, Send, error_datagram
+from bridge.control.requests import (
+    LATER,
+    Answer,
+    Handler,
+    Later,
+    Request,
+    Responder,
+    Send,
+    error_datagram,
+    outcome_of,
+)
 from bridge.control.secret import SecretKeeper
 from bridge.control.suggestions import thing
 from bridge.errors import NotAllowed, SegueError, UnknownAddress, Unsupported
 
+Watch = Callable[[Packet, Source, Callable[[], str]], None]  # a message, its sender, what became of it in words
 COMPLAINTS_PER_SECOND = 20  # errors to one sender about messages that are not in the table
 ROWS = {row.address: row for row in messages.REQUESTS}
 SHORT_ROWS = {messages.short(row): row for row in messages.REQUESTS}
 _UNREMEMBERED = (messages.HELLO, messages.CHALLENGE, messages.PING)  # take effect again when they are repeated
+_HELLO_AT = {messages.HELLO.address: 3, messages.short(messages.HELLO): 2}  # its values before the secret
 _FOR_STRANGERS = (messages.HELLO, messages.CHALLENGE)
 _QUIET = f"nothing came from you for {WARNED_SECONDS:g} s: say {messages.PING.address}, or your lanes are closed"
 _FORGOTTEN = f"nothing came from you for {TIMEOUT_SECONDS:g} s: your lanes are closed; say {messages.HELLO.address}"
@@ -78,6 +90,11 @@ class Dispatcher:
         self._complaints = RateLimiter(COMPLAINTS_PER_SECOND, COMPLAINTS_PER_SECOND)
         self._started_seconds = started_seconds
         self._now_seconds = started_seconds
+        self._watch: Watch | None = None
+
+    def watch(self, watch: Watch | None) -> None:
+        """Set who sees each message, after it was handled; None for nobody.  [control]"""
+        self._watch = watch
 
     def handle(self, handlers: Mapping[str, Handler]) -> None:
         """Answer more of the table's requests.  [main]"""
@@ -102,6 +119,8 @@ class Dispatcher:
         row, short = ROWS.get(packet.address), False
         if row is None and (row := SHORT_ROWS.get(packet.address)):
             packet, short = Packet(row.address, (0, *packet.values), packet.due_seconds), True
+        elif row is None and (found := lane_addresses.read(packet)):
+            (row, packet), short = found, True
         client, stranger = self.clients.of(source, now_seconds), self.stranger(source)
         if refusal := self._refusal(row, client, stranger):
             self.complain(packet, lambda: refusal, source, now_seconds, size_bytes)
@@ -116,10 +135,13 @@ class Dispatcher:
         except SegueError as fault:
             self.counts.refused += 1
             responder.error(fault)
+            self._seen(packet, source, lambda: responder.outcome)
             return
         request = Request(row, responder.id, values, client, source, responder)
-        if not self._repeats(packet, request):
+        repeated = self._repeats(packet, request)
+        if not repeated:
             self._handle(request)
+        self._seen(packet, source, lambda: "repeat" if repeated else responder.outcome)
 
     def complain(
         self,
@@ -134,12 +156,19 @@ class Dispatcher:
         Only answered messages are diagnosed.  [control]
         """
         self.counts.refused += 1
+        self._seen(packet, source, lambda: outcome_of(fault()))
         stranger = self.stranger(source)
         if self._complaints.admit(source[0] if stranger else source, now_seconds, not stranger):
             room = size_bytes if stranger else None
             datagram = error_datagram(id_of(packet), packet.address, fault(), room)
             if room is None or len(datagram) <= room:
                 self._send(datagram, self.clients.of(source, now_seconds).address)
+
+    def _seen(self, packet: Packet, source: Source, outcome: Callable[[], str]) -> None:
+        if self._watch is not None:
+            if packet.address in _HELLO_AT:  # without its secret
+                packet = Packet(packet.address, packet.values[: _HELLO_AT[packet.address]])
+            self._watch(packet, source, outcome)
 
     def tidy(self, now_seconds: float) -> None:
         """Warn silent clients, and remove those that stay silent; once a second.  [control]"""

@@ -92,7 +92,7 @@ def _family(row: Message, known: Sequence[str]) -> str:
 def _message(row: Message) -> str:
     usage = " ".join((row.address, *(a.name if a.default is None else f"[{a.name}]" for a in row.arguments)))
     request = row in (*messages.REQUESTS, *messages.PLUGIN_REQUESTS, *JAM_REQUESTS, *TAKES_REQUESTS)
-    marks = [word for word, on in (("slow", row.slow), ("this machine only", row.local)) if on]
+    marks = ["this machine only"] if row.local else []
     lines = [f"### {row.address}\n", f"`{usage}{' values...' if row.rest else ''}`\n"]
     lines.append(row.meaning + (f" *({', '.join(marks)})*" if marks else "") + "\n")
     shown = [a for a in row.arguments if not (request and a.name == "id")]
@@ -107,11 +107,23 @@ def _answer(row: Message) -> str:
     if row.quiet:
         return "Answered only with an error.\n"
     values = " ".join(column.name for column in row.reply)
-    head = f"Answer: `{_ok(row)} {row.address}{' ' + values if values else ''}`\n"
+    head = f"Answer, {_when(row)}: `{_ok(row)} {row.address}{' ' + values if values else ''}`\n"
     if not row.reply:
         return head
     cells = ([f"`{column.name}`", column.kind, column.unit, _said(column)] for column in row.reply)
     return head + "\n" + _table(("value", "type", "unit", "meaning"), cells)
+
+
+def _when(row: Message) -> str:
+    """When a request is answered; *slow* is a mark that the page explains."""
+    before = f", after `{messages.PROGRESS.address}` {row.progress}" if row.progress else ""
+    if row.slow:
+        return f"*slow*, when its work is done{before}"
+    if row.hop:
+        return "between two hops of the music"
+    return (
+        "at once; for a later `at` between two hops" if any(each.kind == "at" for each in row.arguments) else "at once"
+    )
 
 
 def _ok(row: Message) -> str:

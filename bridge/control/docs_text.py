@@ -30,11 +30,19 @@ which host plays a lane, or "nobody listens".
   message takes effect. It is answered only if it fails, or if it asks for something
   (`$LANE_GET_SHORT`, `$STATUS_SHORT`, `$HELLO_SHORT`): as `$ROOT/...` with id 0.
 - **Long form, for programs: every request begins with an id**, a whole number that you count up. The answer repeats
-  it: `$OK id address values...` or `$ERROR id address code text`. Requests marked *slow* may send
-  `$PROGRESS` before. If no answer comes, send the same request again with the same id: it takes effect once
-  and is answered again. Ids below $COUNTED may be used again, as by a box with a fixed id: the message takes effect
-  again after 10 seconds, or if you changed the same thing in between. Ids from $COUNTED on are used once. With id 0
-  every message takes effect. Later versions may add values at the end of answers.
+  it: `$OK id address values...` or `$ERROR id address code text`. Requests marked *slow* are
+  answered when their work is done, which may take seconds, and may send `$PROGRESS` before; the others at once, or
+  between two hops of the music: as a rule within 0.3 s, later while a window is read. If no answer comes, send the same
+  request again with the same id: it takes effect once and is answered again. Ids below $COUNTED may be used again, as
+  by a box with a fixed id: the message takes effect again after 10 seconds, or if you changed the same thing meanwhile.
+  Ids from $COUNTED on are used once. With id 0 every message takes effect. Later versions may add values at the end of
+  answers.
+- **For a fader or a tool that sends one value:** `$ROOT/lane/0/temperature 1.1` is
+  `$LANE_SET_SHORT 0 temperature 1.1`, and `$ROOT/lane/0/prompt "lo-fi piano"` is
+  `$LANE_PROMPT_SHORT 0 "lo-fi piano"`; so for every parameter and request of a lane. `segue oscquery` lists them to
+  programs that speak OSCQuery, [layouts](layouts) has them for Open Stage Control and TouchOSC.
+- **State comes by itself:** `$SUBSCRIBE id all` sends state, bar and beat ahead of time, levels, fill and what is
+  pending, as `$ROOT/state/...`: see [subscriptions.md](subscriptions.md). `$DUMP id on` shows what the engine receives.
 - **Types are `i`, `f` and `s`.** Either number type is accepted for a number, a whole float for a whole number;
   yes and no are 1 and 0. Whole numbers stay under 2^24. Text is UTF-8 and one string, spaces included.
 - **Arguments in [brackets] are optional**, from the right; they then have their default.

@@ -16,16 +16,17 @@ import selectors
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 
 from bridge.control.arguments import Message
 from bridge.control.clients import PORT_MIN, Client, Source
-from bridge.control.dispatch import ROWS, Counts, Dispatcher
+from bridge.control.dispatch import ROWS, Counts, Dispatcher, Watch
 from bridge.control.limits import RateLimiter
 from bridge.control.packet import DATAGRAM_BYTES_MAX, Packet, is_bundle, parse, salvage
 from bridge.control.requests import Handler
-from bridge.control.udp_socket import check_secret, open_socket
+from bridge.control.udp_socket import check_secret, hear_refusals, open_socket, refusals
 from bridge.errors import Busy, OutOfRange, PacketError
 
 MESSAGES_PER_SECOND = 4000.0  # of one sender; more are dropped unread, with an error once a second
@@ -47,7 +48,8 @@ class Endpoint:
 
     `handlers` maps addresses of the table's requests to functions; a request without one is `unsupported`.
     Port 0 takes a free one (see `port`). `on_gone` is called on [control] for clients that left or were removed.
-    With `plain_secret` other machines may send the secret itself. Raises PortInUse, UnsafeBind (more than this machine
+    `on_refused` likewise for addresses of this machine that nobody listens at (Linux tells). With `plain_secret` other
+    machines may send the secret itself. Raises PortInUse, UnsafeBind (more than this machine
     without `allow_network` and a `secret`) and ValueError for handlers of unknown addresses.
     """
 
@@ -63,6 +65,7 @@ class Endpoint:
         on_gone: Callable[[Client], None] | None = None,
         messages_per_second: float = MESSAGES_PER_SECOND,
         plain_secret: bool = False,
+        on_refused: Callable[[Source], None] | None = None,
     ) -> None:
         check_secret(host, secret, allow_network)
         self._dispatcher = Dispatcher(handlers, self._send, engine, secret, on_gone, time.monotonic(), plain_secret)
@@ -76,6 +79,9 @@ class Endpoint:
         self._tidied_seconds = 0.0
         self._socket = open_socket(host, port)
         self._socket.setblocking(False)
+        self._on_refused = on_refused
+        if on_refused is not None:
+            hear_refusals(self._socket)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._socket, selectors.EVENT_READ)
         self._port = int(self._socket.getsockname()[1])
@@ -125,6 +131,14 @@ class Endpoint:
             if client != but:
                 self._send(datagram, client.address)
 
+    def watch(self, watch: Watch | None) -> None:
+        """Set who sees each message that arrives, after it was handled; None for nobody.  [control]"""
+        self._dispatcher.watch(watch)
+
+    def send(self, datagram: bytes, where: Source) -> None:
+        """Send a datagram; never waits, and a full buffer loses it.  [any]"""
+        self._send(datagram, where)
+
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         """Call `act` on [control] after `seconds`.  [control]"""
         heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), act))
@@ -170,11 +184,16 @@ class Endpoint:
     def _drain(self) -> None:
         """Read the datagrams that have arrived."""
         counts, now = self._dispatcher.counts, time.monotonic()
+        if self._on_refused is not None:
+            for address in refusals(self._socket):
+                self._on_refused(address)
         for _ in range(DRAINED_MAX):
             try:
                 datagram, source = self._socket.recvfrom(65535)
-            except (BlockingIOError, ConnectionResetError):  # the second: Windows, when a client's port is closed
+            except BlockingIOError:
                 return
+            except ConnectionError:  # a client's port is closed, and nothing was read
+                continue
             if self._shut.get(source, 0.0) > now:
                 counts.received += 1
                 counts.shed += 1
@@ -257,6 +276,9 @@ class Endpoint:
         if where[1] < PORT_MIN:
             return
         try:
+            with suppress(ConnectionRefusedError):  # of another datagram, sent before: this one was not sent
+                self._socket.sendto(datagram, where)
+                return
             self._socket.sendto(datagram, where)
         except OSError as fault:  # full buffer, closed socket: the client asks again
             _log.debug("no answer to %s: %s", where, fault)

@@ -46,6 +46,25 @@ from bridge.control.rows import LANES_MAX as LANES_MAX
 from bridge.control.rows import ROLES as ROLES
 from bridge.control.rows import SHORT as SHORT
 from bridge.control.rows import short as short
+from bridge.control.state_rows import DUMP as DUMP
+from bridge.control.state_rows import DUMPED as DUMPED
+from bridge.control.state_rows import REPORT as REPORT
+from bridge.control.state_rows import STATE_BEAT as STATE_BEAT
+from bridge.control.state_rows import STATE_ENGINE as STATE_ENGINE
+from bridge.control.state_rows import STATE_EVENTS as STATE_EVENTS
+from bridge.control.state_rows import STATE_LANE as STATE_LANE
+from bridge.control.state_rows import STATE_LEVELS as STATE_LEVELS
+from bridge.control.state_rows import STATE_PARAMETER as STATE_PARAMETER
+from bridge.control.state_rows import STATE_PENDING as STATE_PENDING
+from bridge.control.state_rows import STATE_PROGRESS as STATE_PROGRESS
+from bridge.control.state_rows import STATE_PROMPT as STATE_PROMPT
+from bridge.control.state_rows import STATE_REQUESTS as STATE_REQUESTS
+from bridge.control.state_rows import STATE_RING as STATE_RING
+from bridge.control.state_rows import STATE_TAKE as STATE_TAKE
+from bridge.control.state_rows import STATE_TIME as STATE_TIME
+from bridge.control.state_rows import SUBSCRIBE as SUBSCRIBE
+from bridge.control.state_rows import SUBSCRIPTIONS as SUBSCRIPTIONS
+from bridge.control.state_rows import UNSUBSCRIBE as UNSUBSCRIBE
 from bridge.control.take_rows import EVENT_TAKE as EVENT_TAKE
 from bridge.control.take_rows import TAKE_MADE as TAKE_MADE
 from bridge.control.time_rows import EVENT_TIME as EVENT_TIME
@@ -134,7 +153,7 @@ MODEL_LOAD = rows.request(
     meaning="Loads a model and changes over to it. The old model plays until the new one is hot, if memory allows; "
     "playing lanes then change over on a bar line of their host. A later load replaces this one. "
     "If the load fails, the old model stays.",
-    slow=True, local=True,
+    slow=True, local=True, progress="several a second: how far a stage is, in thousandths, and in words",
 )
 MODEL_CANCEL = rows.request(
     "model/cancel", meaning="Cancels the present load; the old model stays.", local=True
@@ -159,11 +178,11 @@ LANE_OPEN = rows.request(
         rows.text("ring", "name of the shared-memory ring that its audio goes to"),
     ),
     meaning="Opens a lane. Opening it again, by the same client in the same format, gives the same ring.",
-    slow=True,
 )
 LANE_CLOSE = rows.request(
     "lane/close", LANE,
     meaning="Stops a lane at once and frees its ring; only for the client that opened it, or after that client left.",
+    hop=True,
 )  # fmt: skip
 LANE_GET = rows.request(
     "lane/get", LANE, NAME,
@@ -192,7 +211,7 @@ LANE_TOKENS = rows.request(
         rows.text("data", "base64 of codes from `first` on, frame by frame, 16 bits each, little-endian", 1400),
     ),
     meaning="Reads the codes of a lane's music, also of the last one that ended. Ask again for what is missing.",
-    asks=True,
+    asks=True, hop=True,
 )
 LANE_STATS = rows.request(
     "lane/stats", LANE,
@@ -301,12 +320,12 @@ REQUESTS: tuple[Message, ...] = (
     LANE_OPEN, LANE_CLOSE, LANE_SET, LANE_GET, LANE_PROMPT, LANE_PRESET, LANE_PLAY, LANE_STOP, LANE_MUTE,
     LANE_RESEED, LANE_CANCEL, LANE_SCHEDULED, LANE_STATUS, LANE_STATS, LANE_TOKENS,
     TRANSPORT, TAP, REGION_FILE, REGION_BEGIN, REGION_CHUNK, REGION_END, REGION_CLEAR,
-    REGION_CAPTURE, REGION_LISTEN, TAKE_MADE,
+    REGION_CAPTURE, REGION_LISTEN, TAKE_MADE, *STATE_REQUESTS,
 )  # fmt: skip
 ANSWERS: tuple[Message, ...] = (OK, ERROR, PROGRESS)
 EVENTS: tuple[Message, ...] = (
     EVENT_ENGINE, EVENT_MODEL, EVENT_LANE, EVENT_EXCERPT, EVENT_LATE, EVENT_TIME, EVENT_HEARD, EVENT_GUARD,
-    EVENT_REGION, EVENT_GRID, EVENT_CLIENT, EVENT_TAKE,
+    EVENT_REGION, EVENT_GRID, EVENT_CLIENT, EVENT_TAKE, *STATE_EVENTS,
 )  # fmt: skip
 TABLE: dict[str, Message] = {
     row.address: row for row in (*REQUESTS, *ANSWERS, *EVENTS, *PLUGIN_REQUESTS, *PLUGIN_ANSWERS)

@@ -103,12 +103,18 @@ class Responder:
         self._send = send
         self._lock = threading.Lock()
         self._answer: bytes | None = None
+        self._refused = ""
         self._then: list[Callable[[], None]] = []
 
     @property
     def answered(self) -> bool:
         """Whether `ok` or `error` was called.  [any]"""
         return self._answer is not None
+
+    @property
+    def outcome(self) -> str:
+        """What became of the request, in words: ok, later, or error with its code and text.  [any]"""
+        return self._refused or ("ok" if self.answered else "later")
 
     def ok(self, *values: object) -> bool:
         """Send the ok answer; values that do not fit the row become an error.
@@ -139,6 +145,8 @@ class Responder:
 
     def error(self, fault: Exception) -> bool:
         """Send an error answer with the fault's code; False if it was answered before.  [any]"""
+        if not self.answered:
+            self._refused = outcome_of(fault)  # not the fault: its traceback would keep the music of a request
         return self._finish(error_datagram(self.id, self.message.address, fault, self.room_bytes))
 
     def progress(self, done: int, total: int, text: str = "") -> None:
@@ -194,13 +202,7 @@ def error_datagram(id: int, address: str, fault: Exception, room_bytes: int | No
 
     If it has more than `room_bytes`, the text is cut, then the address omitted; it may still be too long.  [any]
     """
-    if isinstance(fault, SegueError):
-        code, text = fault.code, fault.text
-    else:
-        code, text = (
-            SegueError.code,
-            f"the engine failed in {address or 'a message'} ({type(fault).__name__})",
-        )
+    code, text = _said(fault, address)
     whole = messages.ERROR.pack(id, _clipped(address), code, _clipped(_printable(text)))
     if room_bytes is None or len(whole) <= room_bytes:
         return whole
@@ -210,6 +212,18 @@ def error_datagram(id: int, address: str, fault: Exception, room_bytes: int | No
     room = room_bytes // 4 * 4 - len(bare) + 3  # `bare` holds a zero and padding for the text
     cut = _printable(text).encode("utf-8", "replace")[:room].decode("utf-8", "ignore")
     return messages.ERROR.pack(id, address, code, cut)
+
+
+def outcome_of(fault: Exception) -> str:
+    """A fault as what became of a request, in words.  [any]"""
+    return "error {} {}".format(*_said(fault, ""))
+
+
+def _said(fault: Exception, address: str) -> tuple[str, str]:
+    """The code and the text of a fault."""
+    if isinstance(fault, SegueError):
+        return fault.code, fault.text
+    return SegueError.code, f"the engine failed in {address or 'a message'} ({type(fault).__name__})"
 
 
 def _printable(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bridge.control.arguments import NOW, Argument, Kind, Message
 
 ROOT = "/segue"
@@ -66,9 +68,12 @@ def request(
     quiet: bool = False,
     local: bool = False,
     asks: bool = False,
+    hop: bool = False,
+    progress: str = "",
 ) -> Message:
     """A row that clients send.  [any]"""
-    return Message(f"{ROOT}/{address}", (ID, *arguments), reply, meaning, slow, quiet, local, asks=asks)
+    row = Message(f"{ROOT}/{address}", (ID, *arguments), reply, meaning, slow, quiet, local, asks=asks)
+    return replace(row, hop=hop, progress=progress)
 
 
 def short(row: Message) -> str:

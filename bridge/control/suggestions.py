@@ -32,6 +32,7 @@ _LANE_ROWS: dict[Message, str] = {
 }  # fmt: skip
 _PARTS = {row.address: part for row, part in _LANE_ROWS.items()}
 _WHOLES = {row.address: "model" for row in (_m.MODEL_LOAD, _m.MODEL_CANCEL, _m.MODEL_UNLOAD)}
+_STATE_ROWS = {row.address for row in _m.STATE_REQUESTS if not row.asks}
 _WHOLES |= {_m.QUIT.address: "engine", _m.BYE.address: "client"}
 
 
@@ -45,6 +46,8 @@ def thing(row: Message, values: Mapping[str, Value]) -> Thing | None:
     if row.address in _PARTS:
         role = values.get("role", "")
         return Thing(f"lane {values['lane']}", f"{_PARTS[row.address]} {role}".strip())
+    if row.address in _STATE_ROWS:
+        return Thing("subscriptions", str(values.get("what", row.address)))
     if row is messages.TAKE_MADE:
         return Thing(f"take {values['order']}", str(values["path"]))
     if "transfer" in values:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import sys
+from contextlib import suppress
 
 from bridge.control.clients import is_loopback
 from bridge.control.secret import PROOF
@@ -12,6 +13,8 @@ from bridge.errors import EndpointError, PortInUse, UnsafeBind
 
 RECEIVE_BUFFER_BYTES = 4 * 2**20  # requested; the system may give less
 SECRET_MIN = 8  # characters
+_IP_RECVERR = 11  # Linux: refusals of ICMP are queued; Python's socket module has no name for it
+_REFUSALS_MAX = 64  # read in one go
 
 
 def open_socket(host: str, port: int) -> socket.socket:
@@ -32,6 +35,23 @@ def open_socket(host: str, port: int) -> socket.socket:
         bound.close()
         raise _bind_error(host, port, fault) from None
     return bound
+
+
+def hear_refusals(bound: socket.socket) -> None:
+    """Let the system queue refusals (ICMP: nobody has this port) of what a socket sent; Linux only.  [main]"""
+    if sys.platform == "linux":
+        with suppress(OSError):
+            bound.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+
+
+def refusals(bound: socket.socket) -> list[tuple[str, int]]:
+    """The addresses that refused a datagram since the last call.  [control]"""
+    found: list[tuple[str, int]] = []
+    if sys.platform == "linux":
+        with suppress(OSError):  # the queue is empty
+            for _ in range(_REFUSALS_MAX):
+                found.append(bound.recvmsg(1, 512, socket.MSG_ERRQUEUE)[3])
+    return found
 
 
 def check_secret(host: str, secret: str, allow_network: bool) -> None:

@@ -12,27 +12,32 @@ _BLOCKS_WRITTEN = u64("blocks_written")
 
 
 class RingListener:
-    """Reads every block since it attached; if it is too slow, it loses blocks and counts them.
+    """Reads every block since it attached, or past ones as well; if it is too slow, it loses blocks and counts them.
 
     Writes nothing into the segment, so there may be any number of listeners.
     """
 
-    def __init__(self, segment: Segment, words: Words, form: RingForm) -> None:
+    def __init__(self, segment: Segment, words: Words, form: RingForm, past: bool = False) -> None:
         self.form = form
         self.lost_blocks = 0
+        self.seek_id = 0  # of the last block read
         self._segment = segment
         self._words = words
         self._slots = Slots(segment, words, form)
-        self._next = int(words.u64[_BLOCKS_WRITTEN])
+        written = int(words.u64[_BLOCKS_WRITTEN])
+        self._next = max(0, written - form.capacity_blocks + 1) if past else written
 
     @classmethod
-    def attach(cls, name: str) -> RingListener:
-        """Map a lane's ring; errors as `RingReader.attach`, but the ring may have a reader.  [main]"""
+    def attach(cls, name: str, past: bool = False) -> RingListener:
+        """Map a lane's ring; errors as `RingReader.attach`, but the ring may have a reader.
+
+        With `past` it begins with the oldest block that is still there.  [main]
+        """
         segment = Segment.attach(name)
         words: Words | None = None
         try:
             words = ring_form.header_words(segment)
-            return cls(segment, words, ring_form.read_form(segment, words))
+            return cls(segment, words, ring_form.read_form(segment, words), past)
         except Exception:
             if words is not None:
                 words.release()
@@ -67,7 +72,7 @@ class RingListener:
         header = self._slots.header(number)
         if header is None:
             return None
-        position_samples, plan_revision, _, n_samples = header
+        position_samples, plan_revision, self.seek_id, n_samples = header
         out[:n_samples] = self._slots.audio(number)[:n_samples]
         return position_samples, n_samples, plan_revision
 

@@ -83,12 +83,18 @@ def _play(options: HostOptions, layout: RegionLayout, client: EngineClient, scre
     setup = Setup(options.prompt, options.preset, options.seed, options.values, regions)
     performance = Performance(layout, options.playback, screen.say, screen.show, record=options.out is not None)
     session = LaneSession(client, performance.processor, setup, screen.say)
+    more = replace(setup, seed=-1)
+    others = [LaneSession(client, each, more, screen.say) for each in performance.more]
     try:
-        session.open()
+        for each in (session, *others):
+            each.open()
+        if others:
+            screen.say(f"lanes: {', '.join(str(each.lane) for each in (session, *others))}")
         options.playback.sync.osc.lane = session.lane
-        found = performance.run(session, lambda: None)
+        found = performance.run(session, lambda: None, others)
     finally:
-        session.close()
+        for each in (session, *others):
+            each.close()
         if options.out is not None and len(performance.take.audio):
             audio, quieter = within_full_scale(performance.take.audio)
             save_wav(options.out, audio, options.request.rate_hz)

@@ -25,6 +25,7 @@ from plugin_host.cli.options import (
     Bpm,
     Device,
     EnginePort,
+    Lanes,
     LinkOut,
     MidiClockOut,
     MidiIn,
@@ -44,6 +45,7 @@ from plugin_host.cli.options import (
     Who,
     values_of,
 )  # fmt: skip
+from plugin_host.cli.osc_commands import add_to as add_osc
 from plugin_host.cli.plugin_commands import add_to as add_plugin
 from plugin_host.cli.render_command import add_to as add_render
 from plugin_host.cli.stems_command import add_to as add_stems
@@ -75,10 +77,18 @@ def _sound_device(text: str) -> str | int | None:
     return int(text) if text.isdigit() else text or None
 
 
+def _check_file(out: Path | None, bars: int, lanes: int) -> None:
+    if out is not None and bars == 0:
+        raise typer.BadParameter("--out needs --bars: a file must end")
+    if out is not None and lanes > 1:
+        raise typer.BadParameter("--out writes one lane: no --lanes with it")
+
+
 HOST_EXAMPLES = """\b
 segue host --bpm 96                                    # on the sound card
 segue host --region riff.wav --bars 16 --out riff16.wav
 segue host --sync midi --midi-in Digitakt              # with a drum machine
+segue host --sync jack --lanes 2                       # two lanes, each with JACK ports of its own
 """
 
 
@@ -190,6 +200,7 @@ def host(
     midi_clock_out: MidiClockOut = "",
     tap_note: TapNote = -1,
     link_out: LinkOut = False,
+    lanes: Lanes = 1,
 ) -> None:
     """Play with a running engine (`segue engine`), on a sound card or into a file."""
     from bridge.time.units import Signature
@@ -202,15 +213,14 @@ def host(
     synced = SyncRequest(sync.value, midi_in, midi_clock_out, tap_note, link_out)
     if offline and not synced.idle:
         raise typer.BadParameter("--offline is not in real time: no --sync, --midi-clock-out or --link-out with it")
-    if out is not None and bars == 0:
-        raise typer.BadParameter("--out needs --bars: a file must end")
+    _check_file(out, bars, lanes)
     try:
         meter = Signature(*(int(part) for part in signature.split("/")))
     except (ValueError, TypeError) as error:
         raise typer.BadParameter(f"--signature {signature}: {error}") from None
     secret = _secret(secret_file)
     request = RegionRequest(reference.value, region, bpm, bars, rate, meter, region_bpm=region_bpm)
-    playback = PlaybackOptions(out is None, _sound_device(sound_device), offline, synced)
+    playback = PlaybackOptions(out is None, _sound_device(sound_device), offline, synced, lanes)
     run_host(HostOptions(request, playback, prompt, preset, seed, values_of(values), port, secret, out), Screen())
 
 
@@ -302,6 +312,7 @@ add_render(app)
 add_stems(app)
 add_watch(app)
 add_plugin(app)
+add_osc(app)
 
 
 def main() -> None:

@@ -81,6 +81,9 @@ MidiIn = Annotated[
 ]
 MidiClockOut = Annotated[str, typer.Option(help="MIDI port for Segue's clock; virtual:NAME creates one.")]
 TapNote = Annotated[int, typer.Option(min=-1, max=127, help="Number of the note on --midi-in that taps the tempo.")]
+Lanes = Annotated[
+    int, typer.Option(min=1, max=8, help="How many lanes play at once; with JACK each has its own ports.")
+]
 LinkOut = Annotated[bool, typer.Option("--link-out", help="Lead an Ableton Link session; sends to the local network.")]
 SyncBench = Annotated[bool, typer.Option("--sync", help="Measure the distance from the beat instead.")]
 SyncMinutes = Annotated[

@@ -32,7 +32,8 @@ from plugin_host.client.lane_calls import LaneCalls, OnHeard, When
 from plugin_host.client.udp_connection import Event, OnEvent, OnProgress, UdpConnection
 
 CALL_SECONDS = 2.0
-SLOW_CALL_SECONDS = 30.0  # for requests marked slow
+SLOW_CALL_SECONDS = 30.0  # for requests that are marked slow, or wait for the music
+PATIENT = (messages.LANE_OPEN, messages.LANE_PROMPT, messages.LANE_PRESET)  # and for these, on a busy machine
 CHUNKS_PER_BURST = 20
 CHUNKS_PER_SECOND = 2500  # below an endpoint's limit for one sender
 ROUNDS_WITHOUT_PROGRESS_MAX = 5
@@ -105,7 +106,8 @@ class EngineClient(LaneCalls):
 
         `on_heard` is called on the receiving thread when the change is heard.  [main]
         """
-        usual = self._slow_timeout_seconds if message.slow else self._timeout_seconds
+        patient = message.slow or message.hop or message in PATIENT
+        usual = self._slow_timeout_seconds if patient else self._timeout_seconds
         wait = usual if timeout_seconds is None else timeout_seconds
         then = None if on_heard is None else lambda event: on_heard(replies.heard(event.values))
         answer = self._connection.call(message, *values, timeout_seconds=wait, on_progress=on_progress, on_heard=then)

@@ -1,4 +1,4 @@
-"""A headless DAW: a timeline, one clip track, one lane; it renders block by block, to memory.
+"""A headless DAW: a timeline, one clip track, one lane or more; it renders block by block, to memory.
 
 timeline --snapshot--> processor.process(out) --+--> out --> recording
 clip --------------------------------------add--+
@@ -7,6 +7,7 @@ clip --------------------------------------add--+
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -20,6 +21,7 @@ from plugin_host.host.timeline import Timeline
 from plugin_host.playback.processor import Processor
 
 BLOCK_SAMPLES = 256
+LARGEST_BLOCK = 8192
 
 
 class Column(IntEnum):
@@ -44,13 +46,21 @@ class Host:
     """One host; the owner of the clock calls `render`: `HeadlessHost` below, or a sound card.
 
     Records up to `record_samples` of its output while the timeline runs, then is `finished`; 0 records nothing
-    and never ends.
+    and never ends. `more` are the processors of further lanes on the same timeline: `render` mixes all, `render_lanes`
+    gives each an output of its own.
     """
 
     def __init__(
-        self, processor: Processor, timeline: Timeline, clip: Clip | None = None, record_samples: int = 0
+        self,
+        processor: Processor,
+        timeline: Timeline,
+        clip: Clip | None = None,
+        record_samples: int = 0,
+        more: Sequence[Processor] = (),
     ) -> None:
         self.processor = processor
+        self.processors = (processor, *more)
+        self._apart: list[Audio] = [np.zeros((LARGEST_BLOCK, each.channels), np.float32) for each in more]
         self.timeline = timeline
         self.clip = clip
         self.finished = False
@@ -62,16 +72,30 @@ class Host:
 
     def render(self, out: Audio) -> None:
         """Fill all of `out` [n, channels] with the next samples of the timeline.  [audio]"""
+        if not self._apart:
+            self.render_lanes((out,))
+            return
+        for begin in range(0, len(out), LARGEST_BLOCK):
+            part = out[begin : begin + LARGEST_BLOCK]
+            others = [each[: len(part)] for each in self._apart]
+            self.render_lanes((part, *others))
+            for each in others:
+                part += each
+
+    def render_lanes(self, outs: Sequence[Audio]) -> None:
+        """Fill an output [n, channels] for each processor; the clip and the recording are the first one's.  [audio]"""
         self.timeline.take_changes()
-        done = 0
-        while done < len(out):
+        done, length = 0, len(outs[0])
+        while done < length:
             if self.finished:
-                out[done:] = 0
+                for out in outs:
+                    out[done:] = 0
                 return
-            transport, n_samples = self.timeline.block(self._until_finished(len(out) - done))
-            part = out[done : done + n_samples]
-            self.processor.process(part, transport)
+            transport, n_samples = self.timeline.block(self._until_finished(length - done))
+            for processor, out in zip(self.processors, outs, strict=True):
+                processor.process(out[done : done + n_samples], transport)
             if transport.playing:
+                part = outs[0][done : done + n_samples]
                 if self.clip is not None:
                     self.clip.add_to(part, transport.position_samples)
                 self._keep(part, transport.position_samples)

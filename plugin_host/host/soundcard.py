@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bridge.errors import SegueError
@@ -40,15 +40,19 @@ def outputs() -> list[str]:
     return [f"{device['name']}, {apis[device['hostapi']]['name']}" for device in found]
 
 
-def open_card(host: Host, device: str | int | None, say: Callable[[str], None]) -> SoundCardHost | JackCard:
-    """A player of the host on a device, not started; JACK devices use JACK's own library.  [main]"""
+def open_card(
+    host: Host, device: str | int | None, say: Callable[[str], None], lanes: Sequence[int] = ()
+) -> SoundCardHost | JackCard:
+    """A player of the host on a device, not started; JACK devices use JACK's own library, and have ports for each of
+    `lanes`.  [main]
+    """
     sounddevice = load()
     found = device_of(sounddevice, device)
     if found is None:
         return SoundCardHost(host, device)
     sounddevice._terminate()  # its own JACK client would not survive the server's end
     client, latency_seconds = found
-    return JackCard(host, client, say, latency_seconds)
+    return JackCard(host, client, say, latency_seconds, lanes)
 
 
 class SoundCardHost:

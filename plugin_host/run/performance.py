@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +11,7 @@ from plugin_host.client.lane_session import LaneSession
 from plugin_host.host.clock import OfflineClock, PacedClock
 from plugin_host.host.headless import HeadlessHost, Host, HostRecording
 from plugin_host.host.jack_card import JackCard
+from plugin_host.host.jack_device import JACK, SYSTEM
 from plugin_host.host.soundcard import SoundCardHost, open_card
 from plugin_host.host.timeline import Timeline
 from plugin_host.playback.processor import Processor
@@ -19,21 +20,27 @@ from plugin_host.run.region_layout import CHANNELS, RegionLayout
 from plugin_host.sync.sync import Sync, SyncRequest
 
 LOOK_SECONDS = 0.05
+WITH_JACK = "jack"  # the mode of a sync with JACK
 Runner = HeadlessHost | SoundCardHost | JackCard
 
 
 @dataclass(frozen=True)
 class PlaybackOptions:
-    """How it plays: on a sound card, without `play` in real time, or `offline` at the engine's pace."""
+    """How it plays: on a sound card, without `play` in real time, or `offline` at the engine's pace.
+
+    `lanes`: how many play at once, each of its own seed; a JACK device has ports for each, other outputs get the mix.
+    """
 
     play: bool = False
     sound_device: str | int | None = None
     offline: bool = False
     sync: SyncRequest = field(default_factory=SyncRequest)
+    lanes: int = 1
 
 
 class Performance:
-    """One run of one lane; `say` prints a line, `show` the line of progress; `attend` is called often.
+    """One run of one lane, or of several on one timeline; `say` prints a line, `show` the line of progress; `attend`
+    is called often.
 
     With `record`, the whole stretch is recorded; an endless one cannot be.
     """
@@ -53,20 +60,27 @@ class Performance:
         self._show = show
         self._endless = layout.stretch.bars == 0
         kept = 0 if self._endless or not record else layout.stretch.end_samples
-        self.host = Host(self.processor, Timeline(layout.stretch.grid), layout.clip, record_samples=kept)
+        rate = layout.stretch.grid.sample_rate_hz
+        self.more = tuple(Processor(rate, CHANNELS) for _ in range(playback.lanes - 1))
+        self.host = Host(self.processor, Timeline(layout.stretch.grid), layout.clip, kept, self.more)
 
-    def run(self, session: LaneSession, attend: Callable[[], None]) -> report.RunFigures:
-        """Play the open lane up to its last bar; an endless one never ends.  [main]"""
+    def run(
+        self, session: LaneSession, attend: Callable[[], None], others: Sequence[LaneSession] = ()
+    ) -> report.RunFigures:
+        """Play the open lane, and the lanes of `more`, up to the last bar; an endless one never ends.  [main]"""
         stretch = self.layout.stretch
         grid = stretch.grid
-        with self._running() as runner, self._synced(runner) as leader_plays:
+        lanes = [each.lane for each in (session, *others)]
+        with self._running(lanes) as runner, self._synced(runner) as leader_plays:
             went = time.monotonic()
             session.play(stretch.start_beats, stretch.bars, float(grid.signature.beats_per_bar))
             first_sound_seconds = time.monotonic() - went
+            for other in others:
+                other.play(stretch.start_beats, stretch.bars, float(grid.signature.beats_per_bar))
             self._say(f"first sound ready {1000 * first_sound_seconds:.0f} ms after go (seed {session.seed})")
             if not leader_plays:
                 self.host.timeline.play()
-            self._watch(runner, session, attend)
+            self._watch(runner, (session, *others), attend)
         engine, lane = session.client.stats(), session.client.lane_stats(session.lane)
         late = runner.clock.late if isinstance(runner, HeadlessHost) else runner.flagged
         found = report.figures(
@@ -81,11 +95,11 @@ class Performance:
         return self.host.take()
 
     @contextmanager
-    def _running(self) -> Iterator[Runner]:
+    def _running(self, lanes: Sequence[int] = ()) -> Iterator[Runner]:
         """A context with the host stopped at the start of its timeline, so that the engine gets its tempo."""
         runner: Runner
         if self._playback.play:
-            runner = open_card(self.host, self._playback.sound_device, self._say)
+            runner = self._card(lanes)
         elif self._playback.offline:
             runner = HeadlessHost(self.host, OfflineClock(self.processor.ready))
         else:
@@ -99,6 +113,14 @@ class Performance:
             yield runner
         finally:
             runner.stop()
+
+    def _card(self, lanes: Sequence[int]) -> Runner:
+        device = self._playback.sound_device
+        if device is None and self._playback.sync.mode == WITH_JACK:
+            device = JACK  # the leader's server plays too
+        if isinstance(device, str) and device.startswith(JACK):
+            return JackCard(self.host, device.removeprefix(JACK) or SYSTEM, self._say, lanes=lanes)
+        return open_card(self.host, device, self._say, lanes)
 
     @contextmanager
     def _synced(self, runner: Runner) -> Iterator[bool]:
@@ -114,12 +136,13 @@ class Performance:
         finally:
             sync.stop()
 
-    def _watch(self, runner: Runner, session: LaneSession, attend: Callable[[], None]) -> None:
+    def _watch(self, runner: Runner, sessions: Sequence[LaneSession], attend: Callable[[], None]) -> None:
         end = self.layout.stretch.end_samples
         while runner.running and self.host.timeline.now.position_samples < end:
             attend()
             now = self.host.timeline.now
-            session.look(now.grid, now.position_samples)
+            for session in sessions:
+                session.look(now.grid, now.position_samples)
             time.sleep(LOOK_SECONDS)
             self._show(self._progress())
         self._show("")

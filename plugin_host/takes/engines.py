@@ -6,11 +6,12 @@ import hashlib
 import importlib.util
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bridge.control import messages
+from bridge.errors import SegueError
 from plugin_host.client.client import EngineClient
 from plugin_host.client.engine_process import EngineProcess, free_port
 from plugin_host.client.engine_request import EngineRequest as EngineRequest
@@ -37,6 +38,7 @@ class HotEngine:
     alive: Callable[[], bool]
     keys: dict[int, str] = field(default_factory=dict)
     made: Callable[[int, str, str], None] = lambda order, name, path: None  # reports a take to all clients
+    report: Callable[[str, int, int, str], None] = lambda name, done, total, text: None  # progress of stems, to them
 
 
 @contextmanager
@@ -74,7 +76,12 @@ def _described(client: EngineClient, sha256: str, alive: Callable[[], bool], key
     status = client.status()
     if status.state != "ready":
         raise TakeFailed(f"the engine is {status.state}{', ' if status.text else ''}{status.text}: load a model first")
-    return HotEngine(client, status.model, client.model().precision, sha256, alive, keys, client.take_made)
+
+    def report(name: str, done: int, total: int, text: str) -> None:
+        with suppress(SegueError):  # an engine that is older or busy: nothing waits for it
+            client.call(messages.REPORT, "stems", name[:64], done, total, text, timeout_seconds=0.5)
+
+    return HotEngine(client, status.model, client.model().precision, sha256, alive, keys, client.take_made, report)
 
 
 def weights_sha256(model: str) -> str:

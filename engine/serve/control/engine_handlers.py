@@ -9,7 +9,6 @@ from bridge.control.dispatch import Counts
 from bridge.control.requests import LATER, Answer, Handler, Request
 from bridge.errors import NotReady
 from bridge.system.clock import Clock
-from engine.serve.control.client_events import ClientEvents
 from engine.serve.control.open_lanes import OpenLanes
 from engine.serve.lane.timing import resident_mb
 from engine.serve.models.loader import Loader
@@ -29,13 +28,12 @@ class EngineHandlers:
         state: EngineState,
         loader: Loader,
         lanes: OpenLanes,
-        events: ClientEvents,
         counts: Callable[[], Counts],
         quit_engine: Callable[[], None],
         clock: Clock,
     ) -> None:
         self._options, self._state, self._loader, self._quit = options, state, loader, quit_engine
-        self._lanes, self._events, self._counts = lanes, events, counts
+        self._lanes, self._counts = lanes, counts
         self._clock, self._started_seconds = clock, clock.now_seconds()
 
     def handlers(self) -> dict[str, Handler]:
@@ -45,7 +43,6 @@ class EngineHandlers:
             m.STATUS: self.status, m.STATS: self.stats, m.PRESETS: self.presets, m.QUIT: self.quit,
             m.MODEL: self.model, m.MODEL_LIST: self.model_list, m.MODEL_LOAD: self.model_load,
             m.MODEL_CANCEL: self.model_cancel, m.MODEL_UNLOAD: self.model_unload,
-            m.TAKE_MADE: self.take_made,
         }  # fmt: skip
         return {row.address: handler for row, handler in rows.items()}
 
@@ -85,11 +82,6 @@ class EngineHandlers:
         request.responder.ok()
         self._quit()
         return LATER
-
-    def take_made(self, request: Request) -> Answer:
-        """take/made.  [control]"""
-        self._events.take_made(request.whole("order"), request.text("name"), request.text("path"))
-        return ()
 
     # -- models ---------------------------------------------------------------------------------------
 

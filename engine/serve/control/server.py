@@ -4,6 +4,7 @@
 [control]   the endpoint's thread: handlers         [load]      loads models, also while lanes play
 [regions]   reads files
 [pulse]     heartbeat in every ring; frees lanes whose host has died; reports late blocks
+[feed]      sends subscribers the state of lanes
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 
+from bridge.control.clients import Client
 from bridge.control.endpoint import Endpoint
 from bridge.control.status_text import loading_text
 from bridge.errors import EndpointError
@@ -25,6 +27,10 @@ from bridge.system.clock import MONOTONIC, Clock
 from bridge.system.dependencies import broken_library
 from engine.serve.control.client_events import ClientEvents
 from engine.serve.control.engine_handlers import EngineHandlers
+from engine.serve.control.feed.collector import Collector
+from engine.serve.control.feed.dump import Dump
+from engine.serve.control.feed.feed import Feed
+from engine.serve.control.feed.feed_handlers import FeedHandlers
 from engine.serve.control.lane_handlers import LaneHandlers
 from engine.serve.control.open_lanes import OpenLanes
 from engine.serve.lane.lane import Lane
@@ -57,18 +63,21 @@ class Server:
             secret=options.secret,
             allow_network=options.allow_network,
             plain_secret=options.plain_secret,
-            on_gone=lambda client: self.lane_handlers.gone(client),
+            on_gone=self._client_gone,
+            on_refused=lambda address: self.feed_handlers.refused(address),
         )
         self.events = ClientEvents(self.endpoint, self.state, self._quit)
         self.loader = Loader(self.state, options.threads, options.t5, options.memory_mb, self.events, self._clock)
         lanes, endpoint = OpenLanes(), self.endpoint
         engine_handlers = EngineHandlers(
-            options, self.state, self.loader, lanes, self.events, lambda: endpoint.counts, self._quit.set, self._clock
+            options, self.state, self.loader, lanes, lambda: endpoint.counts, self._quit.set, self._clock
         )
         self.lane_handlers = LaneHandlers(
             options, self.state, engine_handlers, lanes, self.events, endpoint.later, self._clock
         )
-        endpoint.handle(self.lane_handlers.handlers())
+        self.feed = Feed(Collector(self.state, lanes, self.loader), endpoint.send, self._clock)
+        self.feed_handlers = FeedHandlers(self.feed, self.events, Dump(endpoint.send, self._clock), endpoint.watch)
+        endpoint.handle(self.lane_handlers.handlers() | self.feed_handlers.handlers())
         self._generate = threading.Thread(target=self._play, name="segue-generate", daemon=True)
         self._pulse = threading.Thread(target=self._beat, name="segue-pulse", daemon=True)
 
@@ -84,6 +93,7 @@ class Server:
         self.lane_handlers.regions.start()
         self._generate.start()
         self._pulse.start()
+        self.feed.start()
         self.loader.thread.start()
         self._begin()
         parent = self.options.parent
@@ -92,6 +102,10 @@ class Server:
                 say(f"process {parent}, which started it, has ended")
                 break
         return self._stop()
+
+    def _client_gone(self, client: Client) -> None:
+        self.lane_handlers.gone(client)
+        self.feed_handlers.gone(client)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._quit.set()
@@ -108,6 +122,7 @@ class Server:
             generate_loop.stop()
             self._generate.join(STOP_SECONDS)
         self.lane_handlers.regions.close()
+        self.feed.close()
         self.endpoint.close()
         for lane in self.lane_handlers.lanes:  # those left by a hanging hop
             lane.ring.segment.unlink()

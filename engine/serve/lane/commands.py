@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 
 from bridge.errors import Busy
@@ -153,12 +153,29 @@ class Commands:
                 command.order.fail(error)
         return len(gone)
 
+    def scheduled(self) -> tuple[Command, ...]:
+        """The scheduled commands that are not heard yet."""
+        return (*self.changes(), *self.waiting) if self.made or self.waiting else ()
+
     def listed(self) -> tuple[int, str]:
-        """The number of commands not heard yet, and the first ones: 'id kind beat'."""
-        ahead = sorted(self.waiting, key=lambda each: (each.ahead is None, each.ahead or 0))
-        scheduled = self.changes() + ahead
-        names = [f"{each.id} {each.kind} {float(each.due.beats):.6g}" for each in scheduled[:LIST_MAX]]
-        return len(scheduled), ", ".join(names)
+        """The number of scheduled commands, and the first ones in words."""
+        return listed(self.scheduled())
+
+
+def in_order(scheduled: Sequence[Command]) -> list[Command]:
+    """Scheduled commands in the order of their sound; those that the host will not reach last.  [any]"""
+
+    def order(command: Command) -> tuple[int, int]:
+        made, ahead = command.stream_sample, command.ahead
+        return (0, made) if made is not None else (2, 0) if ahead is None else (1, ahead)
+
+    return sorted(scheduled, key=order)
+
+
+def listed(scheduled: Sequence[Command]) -> tuple[int, str]:
+    """The number of scheduled commands, and the first ones: 'id kind beat'.  [any]"""
+    first = in_order(scheduled)[:LIST_MAX]
+    return len(scheduled), ", ".join(f"{each.id} {each.kind} {float(each.due.beats):.6g}" for each in first)
 
 
 class Times:

@@ -309,7 +309,7 @@ class LaneController:
             timing.change_seconds, self.scheduler.times.text,
             (self._watch.n_faults, self._watch.n_passed, self.candidates.chosen),
             (SOON_SECONDS, timing.in_window_seconds, timing.margin_seconds), self.retries.text,
-            self._findings.excerpt_seconds, self._findings.beat,
+            self._findings.excerpt_seconds, self._findings.beat, self.scheduler.commands.scheduled(),
         ))  # fmt: skip
         self._findings.send_new()
 

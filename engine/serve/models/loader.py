@@ -227,6 +227,11 @@ class Loader:
         job.reached((round(STEPS * min(done / total, 1.0)) if total else 0, STEPS if total else 0, text))
         self._events.model_changed("loading", wanted.name, text)
 
+    def progress(self) -> tuple[str, int, int, str] | None:
+        """The model being loaded, and how far: done, total, in words; None while none is.  [any]"""
+        job = self._running
+        return None if job is None or job.wanted is None or job.given_up else (job.wanted.name, *job.step)
+
     def beat(self) -> None:
         """Repeat the last progress report: a long step must not look like silence.  [pulse]"""
         job = self._running

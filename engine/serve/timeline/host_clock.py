@@ -11,8 +11,10 @@ from bridge.time import units
 from bridge.time.tap_tempo import Tapped, TapTempo
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import Signature, shortest_float32
+from engine.serve.timeline.due import loop_ahead
 from engine.serve.timeline.samples import HostSample
 
+SILENT_SECONDS = 1.0  # without a snapshot, after which a host that played stands for those who look at it
 SAME_PLACE_BEATS = 0.25  # an OSC position this near to the expected one is no jump
 
 
@@ -94,6 +96,23 @@ class HostClock:
             reported = self._reported
         return None if reported is None else self._extrapolated(*reported, self._clock.now_seconds())
 
+    def seen(self) -> Transport | None:
+        """The host's transport at this moment, extrapolated from its newest snapshot; None if there is none.
+
+        A host with a shared block that has fallen silent stands. Through the end of its loop the position goes on at
+        the loop's start.  [any]
+        """
+        said, now = self._ring.transport_said(), self._clock.now_seconds()
+        with self._lock:
+            said = said or self._reported
+            shared = self._last is not None or said is not self._reported
+        if said is None:
+            return None
+        transport, since = said
+        if shared and now - since > SILENT_SECONDS:
+            return replace(transport, playing=False)
+        return _through_the_loop(transport, self._extrapolated(transport, since, now))
+
     def was_at_seconds(self, position_samples: HostSample) -> float:
         """When the host was, or will be, at a position of its present seek id, on the monotonic clock.
 
@@ -107,3 +126,12 @@ class HostClock:
     def or_standing(self) -> Transport:
         """The host's transport, or a host that stands at beat 0 of 120 bpm.  [generate]"""
         return self.now() or Transport(False, 0, Grid(self._ring.form.sample_rate_hz))
+
+
+def _through_the_loop(before: Transport, now: Transport) -> Transport:
+    """A transport that went on from `before`, set back by the passes of its loop."""
+    loop = loop_ahead(before)
+    if loop is None or now.position_samples < loop.end:
+        return now
+    passes, into = divmod(now.position_samples - loop.end, loop.length)
+    return replace(now, position_samples=loop.start + into, seek_id=now.seek_id + passes + 1)

@@ -30,6 +30,7 @@ from plugin_host.takes.stems.order import Progress, StemsOrder
 from plugin_host.takes.stems.run import Cancelled, make_stems
 
 ADDRESSES = (STEMS.address, STEMS_CANCEL.address)
+REPORT_SECONDS = 1.0  # between reports to the engine about the same stem
 TELL_SECONDS = 0.2  # between messages about the same stem
 PEERS_MAX = 64
 OVER = ("done", "cancelled", "failed")  # states behind which an order cannot be cancelled
@@ -58,6 +59,7 @@ class StemsHandlers:
         self._cancels: dict[int, threading.Event] = {}
         self._send: Callable[[bytes, Peer], object] = lambda data, peer: None
         self._told_seconds = 0.0
+        self._reported_seconds = 0.0
 
     def connect(self, send: Callable[[bytes, Peer], object]) -> None:
         """Use this to send progress.  [main]"""
@@ -105,6 +107,7 @@ class StemsHandlers:
             if progress.state in OVER:  # whoever hears it finds no order any more
                 self._forget(number)
             self._tell(number, progress)
+            self._report(engine, folder.name, progress)
 
         try:
             make_stems(order_of(values, take), engine, folder, say, show, tell, cancelled)
@@ -121,6 +124,16 @@ class StemsHandlers:
     def _forget(self, number: int) -> None:
         with self._lock:
             self._cancels.pop(number, None)
+
+    def _report(self, engine: HotEngine, name: str, progress: Progress) -> None:
+        """Report a moment of an order to the engine, for its subscribers; moments within a stem once a second."""
+        now = time.monotonic()
+        if progress.state == "making" and now - self._reported_seconds < REPORT_SECONDS:
+            return
+        self._reported_seconds = now
+        over = progress.state in OVER
+        text = "" if over else f"{progress.state} {progress.lane} {progress.variation or ''}".strip()
+        engine.report(name, progress.done, 0 if over else progress.total, text)
 
     def _tell(self, number: int, progress: Progress) -> None:
         """Send a moment of an order to who ordered it; moments within a stem at intervals."""

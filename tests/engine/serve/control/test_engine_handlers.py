@@ -17,7 +17,7 @@ from engine.serve.state import EMPTY, LOADING, EngineState
 def handlers_of(state: EngineState) -> EngineHandlers:
     clock = HandClock()
     loader = Loader(state, 1, None, 0.0, None, clock)
-    return EngineHandlers(Options(), state, loader, OpenLanes(), None, Counts, lambda: None, clock)
+    return EngineHandlers(Options(), state, loader, OpenLanes(), Counts, lambda: None, clock)
 
 
 def test_an_engine_without_a_model_says_how_to_load_one():

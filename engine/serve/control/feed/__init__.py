@@ -1,0 +1,1 @@
+"""State that clients subscribe to: collected, compared with what each was sent, and sent.  [feed]"""
