@@ -25,7 +25,7 @@ Spectra = NDArray[np.complex128]
 
 RECENT = (6, 2)  # stretches of which filters are made, besides all that last: a new path is learned from few
 TRUSTED = 60.0  # log likelihood by which a filter explains the last stretches better than none
-_LASTING = 0.98  # what earlier stretches count, with each further one
+_LASTING = 0.995  # what earlier stretches count, with each further one
 _FORGET = 0.7  # the same, of how well a filter explained them
 _AS_GOOD = 20.0  # log likelihood by which a simple filter may be worse than the best one
 _NEW_SHARE = 0.85  # of what the newest filter explains: lasting ones that explain less are of another path
@@ -35,6 +35,8 @@ _OVERLAP = 0.5  # frames overlap by half: each sample is counted twice
 _STEPS = 30  # of conjugate gradients; each solution starts from the one before
 _SPREAD = 9  # taps on either side over which a tap's size is averaged
 _FLOOR = 1e-5  # of the largest tap's variance
+_ECHOES = 1e-3  # the same, where the echoes of a room begin: they are learned last, and are not ruled out before
+_ECHO_TAPS = 1000.0  # in which it falls to 0.37
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,7 @@ class LeakPath:
         """Start again, with a filter of nothing; the direct path is expected at tap `direct`."""
         away = np.abs(np.arange(self._taps.taps) - direct)
         room = 0.05 * np.exp(-away / 6.0) + 1e-5 * np.exp(-away / 1000.0)
+        self._echoes = _ECHOES * np.exp(-away / _ECHO_TAPS) + _FLOOR
         self._direct = np.tile(0.2 * np.exp(-away / 4.0) + 1e-12, (self.references, 1))
         self._variance = np.tile(room, (self.references, 1))
         shape = (self.references, self._taps.taps)
@@ -201,7 +204,7 @@ class LeakPath:
         kernel = np.bartlett(2 * _SPREAD + 3)[1:-1]
         sizes = np.square(found) + unsure
         spread = np.stack([np.convolve(each, kernel / kernel.sum(), "same") for each in sizes])
-        self._variance = np.maximum(spread, _FLOOR * spread.max() + 1e-12)
+        self._variance = np.maximum(spread, self._echoes * spread.max() + 1e-12)
 
 
 def _total(stretches: list[Evidence]) -> Evidence:
