@@ -26,6 +26,7 @@ from plugin_host.jam.osc import JamPort
 from plugin_host.jam.recording.journal import read_journal
 from plugin_host.jam.run import JamLines, run_jam
 from plugin_host.jam.session import JamSession
+from plugin_host.jam.timing import UNKNOWN_SECONDS
 
 RATE, BAR = 48_000, 48_000  # a bar a second at 240 bpm
 FADE = 480  # behind the end of Segue's music
@@ -157,12 +158,13 @@ def test_20000_mutated_datagrams_are_answered_and_the_jam_goes_on(engine: Engine
     soundfile.write(tmp_path / "player.wav", np.full(60 * RATE, 0.01, np.float32), RATE)
     options = JamOptions(
         source=tmp_path / "player.wav", out=tmp_path / "jam", bars=1, bpm=240.0, seed=5, count_in_beats=0,
-        generation_seconds=0.1, engine=EngineRequest(engine.port),
+        engine=EngineRequest(engine.port),
     )  # fmt: skip
-    jam, ports, recorded = Jam(options, JamLines()), [], []
+    jam, ports, recorded, timings = Jam(options, JamLines()), [], [], []
 
     def begin(session: JamSession, stack: ExitStack) -> None:
         ports.append(stack.enter_context(JamPort(0, jam.press, session.state)))
+        timings.append(session.parts.timing.p95_seconds)
 
     thread = threading.Thread(target=lambda: recorded.append(jam.run(begin)), daemon=True)
     thread.start()
@@ -191,6 +193,7 @@ def test_20000_mutated_datagrams_are_answered_and_the_jam_goes_on(engine: Engine
     jam.end()
     thread.join(60)
     assert answered > 0.9 * COUNT
+    assert timings[0] != UNKNOWN_SECONDS, "the generation time is rehearsed before the first bar"
     assert recorded
     assert not recorded[0].fault
     assert recorded[0].samples / RATE * 4 > before, "the recording is as long as the jam, at 240 bpm"

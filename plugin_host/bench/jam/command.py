@@ -101,13 +101,14 @@ class Bench:
     def trade(self) -> list[JamRow]:
         """Turns of four bars.  [main]"""
         jam, audio = self.live("trade", BARS, self._options.minutes)
-        answers, repeats = figures.answers_likeness(jam)
+        answers, repeats, halves = figures.answers_likeness(jam)
         unlike = sum(answer < repeat for answer, repeat in zip(answers, repeats, strict=True))
         rows = [
             JamRow("trade: answers less like the last input than a straight repeat", unlike, "", len(answers)),
             JamRow("trade: likeness of an answer to the last input, mean", float(np.mean(answers))),
             JamRow("trade: the same, most", max(answers)),
             JamRow("trade: the same of a straight repeat, mean", float(np.mean(repeats))),
+            JamRow("trade: likeness of the last input's two halves, mean", float(np.mean(halves))),
         ]
         return [*self._common("trade", jam, audio), *rows]
 

@@ -22,7 +22,7 @@ from plugin_host.jam.recording.journal import read_journal
 from plugin_host.jam.recording.repair import repair
 
 SIDE_BY_SIDE = 4
-LONGEST_SECONDS = 8.0  # from the beginning of the recording to the kill
+LONGEST_SECONDS = 10.0  # from the beginning of the recording to the kill
 START_SECONDS = 180.0
 MISSING_SECONDS = 0.5  # at the end of a recording, at most
 LISTEN_SECONDS = 0.05
