@@ -110,7 +110,8 @@ def answers_likeness(jam: Recording) -> tuple[list[float], list[float], list[flo
             continue
         answers.append(similarity(asked, jam.span(jam.own, turn.bar, turn.bar + bars), jam.rate_hz))
         repeats.append(similarity(asked, asked, jam.rate_hz))
-        halves.append(similarity(*np.array_split(asked, 2), jam.rate_hz))
+        half = len(asked) // 2
+        halves.append(similarity(asked[:half], asked[half:], jam.rate_hz))
     return answers, repeats, halves
 
 
