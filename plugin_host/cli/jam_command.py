@@ -56,9 +56,7 @@ RoundTripMs = Annotated[
 ]
 FootSwitch = Annotated[str, typer.Option(help="MIDI port of a foot switch, by part of its name.")]
 SwitchTable = Annotated[str, typer.Option(help="What it sends, as in 'take_over=cc80 hold=note60'.")]
-Latching = Annotated[
-    bool, typer.Option("--foot-switch-latching", help="It sends on at one press and off at the next.")
-]
+Latching = Annotated[bool, typer.Option("--foot-switch-latching", help="It sends on at one press and off at the next.")]
 ControlPort = Annotated[int, typer.Option(min=0, max=65535, help="UDP port for presses by OSC; 0: a free one.")]
 
 
