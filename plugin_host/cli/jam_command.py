@@ -56,6 +56,7 @@ RoundTripMs = Annotated[
 ]
 FootSwitch = Annotated[str, typer.Option(help="MIDI port of a foot switch, by part of its name.")]
 SwitchTable = Annotated[str, typer.Option(help="What it sends, as in 'take_over=cc80 hold=note60'.")]
+Latching = Annotated[bool, typer.Option("--foot-switch-latching", help="It sends on at one press and off at the next.")]
 ControlPort = Annotated[int, typer.Option(min=0, max=65535, help="UDP port for presses by OSC; 0: a free one.")]
 
 
@@ -83,6 +84,7 @@ def jam(
     generation_ms: GenerationMs = None,
     round_trip_ms: RoundTripMs = None,
     foot_switch: FootSwitch = "",
+    foot_switch_latching: Latching = False,
     switches: SwitchTable = "",
     control_port: ControlPort = JAM_PORT,
     rate: Rate = 48_000,
@@ -103,7 +105,7 @@ def jam(
         midi=(sync.value, midi_in), count_in_beats=count_in, reference=reference.value, rate_hz=rate,
         sound_device=_device(sound_device), control_port=control_port, script=presses, midi_switch=foot_switch,
         generation_seconds=None if generation_ms is None else generation_ms / 1000, round_trip_ms=round_trip_ms,
-        switches=switches, engine=engine_of(port, secret_file, model, device, precision),
+        latching=foot_switch_latching, switches=switches, engine=engine_of(port, secret_file, model, device, precision),
     )  # fmt: skip
 
 

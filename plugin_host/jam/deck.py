@@ -100,7 +100,7 @@ class JamDeck:
             if transport.playing:
                 self._repeat(part, position)
             self._put(position if transport.playing else STANDING, captured[done : done + n], part)
-            self._click(part)
+            self.add_clicks(part, self.sample)
             self.timeline.advance(n)
             self.sample += n
             done += n
@@ -142,12 +142,13 @@ class JamDeck:
         other *= rise
         out += other
 
-    def _click(self, out: Audio) -> None:
+    def add_clicks(self, out: Audio, sample: int) -> None:
+        """Add the clicks of the count-in to music [n, channels] from a session sample on.  [any]"""
         for click in self._clicks:
             sound = self._click_sounds[click.bar]
-            begin, end = max(self.sample, click.at), min(self.sample + len(out), click.at + len(sound))
+            begin, end = max(sample, click.at), min(sample + len(out), click.at + len(sound))
             if begin < end:
-                out[begin - self.sample : end - self.sample] += sound[begin - click.at : end - click.at]
+                out[begin - sample : end - sample] += sound[begin - click.at : end - click.at]
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,9 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from bridge.control import messages
 from bridge.time.transport import Grid
@@ -31,6 +31,7 @@ from plugin_host.jam.deck import JamDeck
 from plugin_host.jam.drive import Drive, FilePlayer, OfflineDrive, PacedDrive, read_player
 from plugin_host.jam.engine import JamEngine, jam_engine
 from plugin_host.jam.errors import JamError
+from plugin_host.jam.figures import Figures, counted
 from plugin_host.jam.first_loop import FirstLoop
 from plugin_host.jam.input_filter import make_input_filter
 from plugin_host.jam.jam_lanes import SEEDS, JamLanes
@@ -39,10 +40,11 @@ from plugin_host.jam.live import open_live
 from plugin_host.jam.modes import make_mode
 from plugin_host.jam.options import DEFAULT_BPM, GENERATION_SECONDS, JamOptions
 from plugin_host.jam.recording.recorder import JamRecorder, Recorded
+from plugin_host.jam.rehearsal import rehearse
 from plugin_host.jam.script import read_script
 from plugin_host.jam.session import JamSession, Parts, count_in_samples
 from plugin_host.jam.session_audio import BlockQueue, JamMemory
-from plugin_host.jam.state import JamState, Phase, Press, PressReply
+from plugin_host.jam.state import JamDisplay, Phase, Press, PressReply
 from plugin_host.jam.timing import JamTiming
 from plugin_host.jam.turns import TurnFiles
 from plugin_host.playback.processor import Processor
@@ -51,30 +53,8 @@ from plugin_host.sync.sync import Sync
 
 LOOK_SECONDS = 0.005
 SHOW_SECONDS = 0.05
+FIGURES_SECONDS = 10.0
 SWITCH_SECONDS = 0.0005  # between Python's threads, so that the audio thread waits for none
-
-
-class JamDisplay(Protocol):
-    """Where a jam shows itself; see `JamScreen`."""
-
-    def say(self, text: str) -> None:
-        """A line that stays.  [any]"""
-        ...
-
-    def show(self, state: JamState) -> None:
-        """The present state.  [any]"""
-        ...
-
-
-@dataclass(frozen=True)
-class Figures:
-    """What a jam's host counted: samples that were missed, held or silent where music was due, late blocks."""
-
-    missed_samples: int
-    held_samples: int
-    muted_samples: int
-    late_blocks: int
-    xruns: int
 
 
 class Jam:
@@ -95,7 +75,7 @@ class Jam:
         self._ending, self._round_trip = threading.Event(), 0
         self._script = read_script(options.script) if options.script is not None else []
         self._turns: TurnFiles | None = None
-        self.figures = Figures(0, 0, 0, 0, 0)
+        self.figures = Figures()
 
     # -- from any thread --------------------------------------------------------------------------------
 
@@ -131,10 +111,13 @@ class Jam:
             recorder = JamRecorder(options.out, options.rate_hz, CHANNELS, self._say, waits=options.offline)
             stack.callback(recorder.close)
             stack.callback(lambda: self._turns.close() if self._turns is not None else None)
-            lanes = [self._lane(engine, number) for number in range(options.lanes)]
+            timing = self._timing()
+            abilities = self._abilities(engine)
+            self._rehearse(engine, abilities, timing)
+            lanes = [self._lane(engine, number, self.processors[number]) for number in range(options.lanes)]
             for lane in reversed(lanes):
                 stack.callback(lane.close)
-            self.session = self._session(lanes, recorder, self._abilities(engine))
+            self.session = self._session(lanes, recorder, abilities, timing)
             stack.callback(self._note_figures, self.session)
             stack.callback(self.session.close)
             for lane in lanes:
@@ -160,11 +143,30 @@ class Jam:
         if event.message is messages.EVENT_LANE and said["state"] == "failed":
             self.display.say(f"lane {said['lane']} has failed: {said['text']}")
 
-    def _lane(self, engine: JamEngine, number: int) -> LaneSession:
+    def _lane(self, engine: JamEngine, number: int, processor: Processor) -> LaneSession:
         options, prompts = self.options, self.options.prompts
         prompt = prompts[number % len(prompts)] if prompts else ""
         setup = Setup(prompt, options.preset, self.seed, {}, waits=options.offline)
-        return LaneSession(engine.client, self.processors[number], setup, self._say)
+        return LaneSession(engine.client, processor, setup, self._say)
+
+    def _timing(self) -> JamTiming:
+        fixed = self.options.generation_seconds
+        if fixed is None and self.options.offline:
+            fixed = GENERATION_SECONDS
+        return JamTiming(fixed, self._round_trip / self.options.rate_hz)
+
+    def _rehearse(self, engine: JamEngine, abilities: frozenset[str], timing: JamTiming) -> None:
+        """Measure how long the engine takes, so that already the first answer is asked for in time."""
+        options = self.options
+        if timing.fixed:
+            return
+        sessions = [self._lane(engine, each, Processor(options.rate_hz, CHANNELS)) for each in range(options.lanes)]
+        lanes_of = lambda found: JamLanes(found, self.seed, options.reference, abilities)  # noqa: E731
+        bars = make_mode(options.mode, options.bars, timing).turn_bars
+        seconds = rehearse(sessions, lanes_of, options.mode, bars, self.grid)
+        if seconds:
+            timing.rehearsed(seconds)
+            self._say(f"generation takes {seconds:.1f} s here")
 
     def _abilities(self, engine: JamEngine) -> frozenset[str]:
         """What the model follows; a line if it cannot follow the player."""
@@ -174,13 +176,11 @@ class Jam:
             self._say(f"{model.model} follows no {wanted}: it plays beside you without hearing you")
         return abilities
 
-    def _session(self, lanes: list[LaneSession], recorder: JamRecorder, abilities: frozenset[str]) -> JamSession:
+    def _session(
+        self, lanes: list[LaneSession], recorder: JamRecorder, abilities: frozenset[str], timing: JamTiming
+    ) -> JamSession:
         options, from_file = self.options, isinstance(self.options.source, Path)
-        fixed = options.generation_seconds
-        if fixed is None and options.offline:
-            fixed = GENERATION_SECONDS
         round_trip = self._round_trip
-        timing = JamTiming(fixed, round_trip / options.rate_hz)
         mode = make_mode(options.mode, options.bars, timing)
         jam_lanes = JamLanes(lanes, self.seed, options.reference, abilities, measured=not options.offline)
         memory = JamMemory(options.rate_hz, CHANNELS, round_trip)
@@ -191,8 +191,8 @@ class Jam:
         first = FirstLoop(options.rate_hz, options.signature, options.bars) if self.free else None
         session = JamSession(parts, threaded=not options.offline, first_loop=first)
         if options.keep:
-            self._turns = TurnFiles(options.out, options.rate_hz, self._say)
-            session.on_phase = self._phase_ended
+            self._turns = TurnFiles(options.out, options.rate_hz, CHANNELS, round_trip, self._say)
+            session.on_phase, session.on_heard = self._phase_ended, self._turns.hear
         return session
 
     def _phase_ended(self, phase: Phase, bar: int, until: int) -> None:
@@ -236,7 +236,7 @@ class Jam:
                 self.display.show(session.state())
 
         OfflineDrive(self.deck, player).run(step, lambda: self._over(session, player))
-        self._count(0)
+        self.figures = counted(self.processors, 0)
 
     def _play(
         self, session: JamSession, engine: JamEngine, player: FilePlayer | None, lanes: list[LaneSession]
@@ -249,7 +249,7 @@ class Jam:
                 sync = Sync(self.timeline, self.options.sync, self._say, 0.0)
                 if not sync.start():
                     self.timeline.play()
-            shown = 0.0
+            shown = noted = 0.0
             while not self._over(session, player) and drive.running:
                 self._press_script(session)
                 session.step()
@@ -259,21 +259,16 @@ class Jam:
                 if time.monotonic() - shown >= SHOW_SECONDS:
                     shown = time.monotonic()
                     self.display.show(session.state())
+                if time.monotonic() - noted >= FIGURES_SECONDS:  # they are not lost with a jam that is killed
+                    noted, self.figures = time.monotonic(), counted(self.processors, drive.flagged)
+                    self._note_figures(session)
                 time.sleep(LOOK_SECONDS)
         finally:
             if sync is not None:
                 sync.stop()
             drive.stop()
             session.step()
-            self._count(drive.flagged)
-
-    def _count(self, xruns: int) -> None:
-        counted = [each.counters for each in self.processors]
-        late = sum(each.drops.late_blocks for each in self.processors)
-        self.figures = Figures(
-            sum(each.missed_samples for each in counted), sum(each.held_samples for each in counted),
-            sum(each.muted_samples for each in counted), late, xruns,
-        )  # fmt: skip
+            self.figures = counted(self.processors, drive.flagged)
 
     def _note_figures(self, session: JamSession) -> None:
         session.notes.note("figures", session.time.beats, **asdict(self.figures))

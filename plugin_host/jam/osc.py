@@ -13,13 +13,14 @@ from contextlib import suppress
 from bridge.control.arguments import Message
 from bridge.control.clients import PORT_MIN
 from bridge.control.jam_rows import JAM_ERROR, JAM_LISTEN, JAM_OK, JAM_PRESS, JAM_ROOT, JAM_STATE, JAM_VERBS
-from bridge.control.packet import Packet, parse
+from bridge.control.packet import Packet, parse, salvage
 from bridge.control.udp_socket import open_socket
 from bridge.errors import Busy, OutOfRange, SegueError, UnknownAddress
 from plugin_host.jam.state import VERBS, JamState, Press, PressReply
 
 WAIT_SECONDS = 0.02
 LISTENERS_MAX = 16
+WAITING_MAX = 64  # presses: a flood of them must not keep the session from the music
 TEXT_MAX = 900
 Source = tuple[str, int]
 _ROWS = {row.address: row for row in (*JAM_VERBS, JAM_LISTEN)}
@@ -38,6 +39,7 @@ class JamPort:
         self._socket = open_socket("127.0.0.1", port)
         self.port = int(self._socket.getsockname()[1])
         self._listeners: dict[Source, tuple[float, float]] = {}  # seconds between two states, when the next is due
+        self._given = self._answered = 0  # presses, each counted by one thread
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="segue-jam-osc", daemon=True)
 
@@ -65,10 +67,20 @@ class JamPort:
             except (TimeoutError, ConnectionResetError):
                 datagram, source = b"", ("", 0)
             if datagram:
-                with suppress(SegueError):
-                    for packet in parse(datagram):
-                        self._take(packet, source)
+                self._receive(datagram, source)
             self._tell()
+
+    def _receive(self, datagram: bytes, source: Source) -> None:
+        try:
+            packets = parse(datagram)
+        except SegueError as fault:
+            self._refuse(salvage(datagram)[0], fault, source)
+            return
+        for packet in packets:
+            self._take(packet, source)
+
+    def _refuse(self, address: str, fault: SegueError, source: Source) -> None:
+        self._send(JAM_ERROR.pack(address[:200], fault.code, str(fault)[:TEXT_MAX]), source)
 
     def _take(self, packet: Packet, source: Source) -> None:
         try:
@@ -83,11 +95,15 @@ class JamPort:
             else:
                 bars = int(str(values.get("bars", 0))) or None
                 verb = next(each for each in VERBS if row.address == JAM_ROOT + each)
+                if self._given - self._answered >= WAITING_MAX:
+                    raise Busy(f"{WAITING_MAX} presses wait to be answered and there is room for no more")
+                self._given += 1
                 self._press(Press(verb, bars, "osc"), lambda reply: self._answer(row, reply, source))
         except SegueError as fault:
-            self._send(JAM_ERROR.pack(packet.address[:200], fault.code, str(fault)[:TEXT_MAX]), source)
+            self._refuse(packet.address, fault, source)
 
     def _answer(self, row: Message, reply: PressReply, source: Source) -> None:
+        self._answered += 1
         self._send(JAM_OK.pack(row.address, rest=row.reply_values(_values(reply))), source)
 
     def _listen(self, source: Source, port: int, per_second: float) -> None:

@@ -57,7 +57,7 @@ def run_jam(options: JamOptions) -> Recorded:
         keys = stack.enter_context(Keys(KeyReader(press, jam.end, jam.sample_at)))
         screen = stack.enter_context(JamScreen(keys=keys.active))
         jam.display = screen
-        stack.callback(setattr, jam, "face", lines)
+        stack.callback(setattr, jam, "display", lines)
         port = stack.enter_context(JamPort(options.control_port, jam.press, session.state))
 
         def replied(reply: PressReply) -> None:
@@ -66,7 +66,8 @@ def run_jam(options: JamOptions) -> Recorded:
 
         session.on_reply = replied
         if options.midi_switch:
-            stack.callback(open_foot_switch(options.midi_switch, FootSwitch(press, jam.sample_at, switches)))
+            foot = FootSwitch(press, jam.sample_at, switches, options.latching)
+            stack.callback(open_foot_switch(options.midi_switch, foot))
         screen.say(f"presses by OSC on port {port.port}; recording into {options.out}")
 
     recorded = jam.run(begin)

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from bridge.ring.form import Audio
 from bridge.time.transport import Grid
 from bridge.time.units import samples_to_seconds
 from plugin_host.jam.deck import JamDeck
@@ -50,7 +51,8 @@ class JamSession:
     """Runs a jam. `threaded`: orders are carried out on a thread of their own, so that no press waits for the engine.
 
     With `first_loop` the first recorded loop sets tempo and timeline. `on_phase` gets each phase that has ended, with
-    its first bar and the one behind its last; `on_reply` the replies to all presses.
+    its first bar and the one behind its last; `on_heard` the player's music as it becomes known; `on_reply` the replies
+    to all presses.
     """
 
     def __init__(self, parts: Parts, threaded: bool, first_loop: FirstLoop | None = None) -> None:
@@ -59,6 +61,7 @@ class JamSession:
         self.time = JamTime(parts.deck)
         self.notes = Notes(parts.recorder, self.time)
         self.on_phase: Callable[[Phase, int, int], None] = lambda phase, bar, until: None
+        self.on_heard: Callable[[Audio], None] = lambda heard: None
         self.on_reply: Callable[[PressReply], None] = lambda reply: None
         self._runner = OrderRunner(
             parts.deck, parts.memory, parts.jam_lanes, parts.timing, self.time, self.notes, threaded
@@ -97,7 +100,11 @@ class JamSession:
         memory, n = self.parts.memory, len(block.played)
         if block.position_samples != STANDING and block.sample - block.position_samples != self.time.shift:
             self._jumped(block.position_samples, block.sample - block.position_samples)
-        memory.keep(self.parts.input_filter.push(block.captured, block.played), block.played)
+        sounded = block.played.copy()  # with the clicks, which are no music of a jam, but leak as it does
+        self.parts.deck.add_clicks(sounded, block.sample)
+        heard = self.parts.input_filter.push(block.captured, sounded)
+        memory.keep(heard, block.played)
+        self.on_heard(heard)
         begin = block.sample - memory.round_trip_samples  # when the player heard what was played as this was captured
         captured = block.captured[max(0, -begin) :]
         if len(captured):

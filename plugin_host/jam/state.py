@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 Mode = Literal["trade", "accompany", "continue", "loop"]
 Phase = Literal["count in", "listening", "playing", "both", "held", "stopped"]
@@ -78,3 +78,15 @@ class JamState:
     generation_ms_p95: float = 0.0
     message: str = ""  # one line for the player
     sample: int = 0
+
+
+class JamDisplay(Protocol):
+    """Where a jam shows itself; see `JamScreen`."""
+
+    def say(self, text: str) -> None:
+        """A line that stays.  [any]"""
+        ...
+
+    def show(self, state: JamState) -> None:
+        """The present state.  [any]"""
+        ...

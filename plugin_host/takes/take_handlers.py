@@ -6,13 +6,14 @@ Invalid messages get an error.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from bridge.control import messages
 from bridge.control.arguments import Value
 from bridge.control.history_rows import TAKES_HEAD
-from bridge.control.packet import Packet, parse
+from bridge.control.packet import Packet, parse, salvage
 from bridge.control.requests import error_datagram
 from bridge.control.take_rows import TAKE
 from bridge.control.udp_socket import open_socket
@@ -60,12 +61,19 @@ class TakeHandlers:
                 datagram, source = self._socket.recvfrom(65535)
             except (TimeoutError, ConnectionResetError):
                 continue
-            try:
-                packets = parse(datagram)
-            except SegueError:
-                continue
-            for packet in packets:
-                self._socket.sendto(self._answer(packet, source), source)
+            for answer in self._answers(datagram, source):
+                with suppress(OSError):  # who asked has gone
+                    self._socket.sendto(answer, source)
+
+    def _answers(self, datagram: bytes, source: Peer) -> Iterator[bytes]:
+        try:
+            packets = parse(datagram)
+        except SegueError as fault:
+            address, number = salvage(datagram)
+            yield error_datagram(number, address[:200], fault)
+            return
+        for packet in packets:
+            yield self._answer(packet, source)
 
     def _answer(self, packet: Packet, source: Peer) -> bytes:
         """Accept an order, or answer with its error."""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,16 +16,25 @@ import pytest
 import soundfile
 from engine_rig import Engine, wait_for
 
-from bridge.control.jam_rows import JAM_ERROR, JAM_OK, JAM_PRESS, JAM_ROOT, JAM_STATE
+from bridge.control.jam_rows import JAM_ERROR, JAM_LISTEN, JAM_OK, JAM_PRESS, JAM_ROOT, JAM_STATE
 from bridge.control.packet import encode, parse
 from plugin_host.client.engine_process import free_port
 from plugin_host.client.engine_request import EngineRequest
+from plugin_host.jam.jam import Jam
 from plugin_host.jam.options import JamOptions
+from plugin_host.jam.osc import JamPort
 from plugin_host.jam.recording.journal import read_journal
-from plugin_host.jam.run import run_jam
+from plugin_host.jam.run import JamLines, run_jam
+from plugin_host.jam.session import JamSession
+from plugin_host.jam.timing import UNKNOWN_SECONDS
 
 RATE, BAR = 48_000, 48_000  # a bar a second at 240 bpm
 FADE = 480  # behind the end of Segue's music
+COUNT, AT_ONCE = 20_000, 50  # datagrams
+VALID = (
+    encode(f"{JAM_ROOT}record", [2]), encode(f"{JAM_ROOT}take_over", []), encode(f"{JAM_ROOT}listen", [0, 20.0]),
+    encode(f"{JAM_ROOT}hold", []),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -132,3 +143,57 @@ def test_a_jam_is_played_by_osc(player: Path, engine: Engine, tmp_path: Path) ->
     assert begins >= bar
     assert not music[: begins * BAR].any()
     assert music[begins * BAR :][:100].any()
+
+
+def mutated(dice: random.Random) -> bytes:
+    """A valid message with up to three other bytes, often shortened or lengthened."""
+    datagram = bytearray(dice.choice(VALID))
+    for _ in range(dice.randint(1, 3)):
+        datagram[dice.randrange(len(datagram))] = dice.randrange(256)
+    end = dice.choice((len(datagram), dice.randrange(len(datagram) + 1)))
+    return bytes(datagram[:end]) + dice.randbytes(dice.choice((0, 0, 4, dice.randrange(9))))
+
+
+def test_20000_mutated_datagrams_are_answered_and_the_jam_goes_on(engine: Engine, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "player.wav", np.full(60 * RATE, 0.01, np.float32), RATE)
+    options = JamOptions(
+        source=tmp_path / "player.wav", out=tmp_path / "jam", bars=1, bpm=240.0, seed=5, count_in_beats=0,
+        engine=EngineRequest(engine.port),
+    )  # fmt: skip
+    jam, ports, recorded, timings = Jam(options, JamLines()), [], [], []
+
+    def begin(session: JamSession, stack: ExitStack) -> None:
+        ports.append(stack.enter_context(JamPort(0, jam.press, session.state)))
+        timings.append(session.parts.timing.p95_seconds)
+
+    thread = threading.Thread(target=lambda: recorded.append(jam.run(begin)), daemon=True)
+    thread.start()
+    wait_for(lambda: bool(ports) and jam.session is not None and jam.session.time.begun, 60)
+    there, dice, answered = ("127.0.0.1", ports[0].port), random.Random(19), 0
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer,
+    ):
+        stranger.setblocking(False)
+        peer.settimeout(10)
+        peer.bind(("127.0.0.1", 0))
+        for _ in range(COUNT // AT_ONCE):
+            for _ in range(AT_ONCE):
+                stranger.sendto(mutated(dice) or b"\0", there)
+            peer.sendto(encode(JAM_LISTEN.address, [0, 0.0]), there)
+            assert parse(peer.recv(65535))[0].address == JAM_OK.address
+            while True:
+                try:
+                    answered += parse(stranger.recv(65535))[0].address in (JAM_ERROR.address, JAM_OK.address)
+                except BlockingIOError:
+                    break
+    assert jam.session is not None
+    before = jam.session.state().beat
+    wait_for(lambda: jam.session is not None and jam.session.state().beat > before + 1)
+    jam.end()
+    thread.join(60)
+    assert answered > 0.9 * COUNT
+    assert timings[0] != UNKNOWN_SECONDS, "the generation time is rehearsed before the first bar"
+    assert recorded
+    assert not recorded[0].fault
+    assert recorded[0].samples / RATE * 4 > before, "the recording is as long as the jam, at 240 bpm"

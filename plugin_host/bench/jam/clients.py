@@ -1,4 +1,6 @@
-"""Programs for the bench's JACK server: `python -m plugin_host.bench.jam.clients player FILE`, or `echo MS DB`.
+"""Programs for the bench's JACK server: `python -m plugin_host.bench.jam.clients player FILE WAIT`, or `echo MS DB`.
+
+With `player FILE WAIT MS DB SECONDS` her microphone also hears the jam, from a loudspeaker in a room.
 
 The player waits for the count-in, and plays her file from the first beat after it on, again and again: on the samples
 that she hears, as a player does.
@@ -15,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from bridge.ring.form import Audio
+from plugin_host.bench.jam.room import RoomFilter, room_path
 from plugin_host.console.screen import print_line
 from plugin_host.host.jack_card import LARGEST_BLOCK
 from plugin_host.host.jack_client import LastingClient
@@ -28,8 +31,8 @@ Fill = Callable[[Audio, Audio, int], None]  # what is heard, what is played, the
 class Player:
     """Plays audio [n, channels] `wait` samples after the first sound that she hears, round and round."""
 
-    def __init__(self, audio: Audio, wait: int) -> None:
-        self._audio, self._wait = audio, wait
+    def __init__(self, audio: Audio, wait: int, room: RoomFilter | None = None) -> None:
+        self._audio, self._wait, self._room = audio, wait, room
         self._from: int | None = None  # the server's time of her first note
 
     def fill(self, heard: Audio, out: Audio, frame: int) -> None:
@@ -42,6 +45,8 @@ class Player:
         if self._from is not None:
             at = np.arange(frame - self._from, frame - self._from + len(out))
             out[at >= 0] = self._audio[at[at >= 0] % len(self._audio)]
+        if self._room is not None:
+            out += self._room.filtered(heard)
 
 
 class Echo:
@@ -87,12 +92,16 @@ def run_client(name: str, fill: Fill) -> None:
         made[0].close()
 
 
+def _room(delay_ms: float, level_db: float, decay_seconds: float) -> RoomFilter:
+    return RoomFilter(room_path(RATE_HZ, delay_ms / 1000, level_db, decay_seconds), LARGEST_BLOCK)
+
+
 def main() -> None:
     """The program.  [main]"""
     what, *rest = sys.argv[1:]
     if what == "player":
         audio = read_player(Path(rest[0]), RATE_HZ, 2)
-        run_client("player", Player(audio, int(rest[1])).fill)
+        run_client("player", Player(audio, int(rest[1]), _room(*map(float, rest[2:5])) if rest[2:] else None).fill)
     else:
         run_client("echo", Echo(round(float(rest[0]) * RATE_HZ / 1000), 10 ** (float(rest[1]) / 20)).fill)
 

@@ -5,12 +5,9 @@ from __future__ import annotations
 import json
 import os
 import platform
-import random
-import signal
-import subprocess
-import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,22 +17,26 @@ import numpy as np
 from bridge.errors import SegueError
 from bridge.ring.form import Audio
 from bridge.time.transport import Grid
-from plugin_host.bench.bench import FigureRow, show_rows
 from plugin_host.bench.jam import figures
-from plugin_host.bench.jam.stage import client, jack_server, jam_command, run_jam_process
+from plugin_host.bench.jam.kill import kill_jams
+from plugin_host.bench.jam.leak import leak_of
+from plugin_host.bench.jam.rows import JamRow, show
+from plugin_host.bench.jam.stage import client, jack_server, run_jam_process
 from plugin_host.console.output import put, ready_folder, save_wav
 from plugin_host.console.screen import Screen
 from plugin_host.doctor.doctor import version
 from plugin_host.jam.drive import read_player
 from plugin_host.jam.listening.loop_device import measure
-from plugin_host.jam.recording.journal import read_journal
+from plugin_host.jam.turns import HEARD
 from plugin_host.run.region_layout import shipped_regions
 
-SCENES = ("trade", "accompany", "latency", "offline", "kill")
+SCENES = ("trade", "accompany", "leak", "latency", "offline", "kill")
 RATE_HZ, COUNT_IN = 48_000, 4
-START_SECONDS = 150.0  # that an engine may take beside the music
 KILLS = 50
 REGION, BPM, BARS = "pop-114bpm", 114.0, 4
+LEAK_MS, LEAK_DB, DECAY_SECONDS = 30.0, -12.0, 0.25
+LEAK_MINUTES = 3.0  # at most
+MINUTES_SHARE = 0.99  # a jam ends on a bar line
 
 
 @dataclass(frozen=True)
@@ -72,150 +73,155 @@ class Bench:
         save_wav(self._out / f"{name}.wav", audio, RATE_HZ, as_floats=True)
         return self._out / f"{name}.wav", audio
 
-    def measure_loop(self) -> list[FigureRow]:
+    def measure_loop(self) -> list[JamRow]:
         """The round trip through the server and one client, as `segue doctor --audio` measures it.  [main]"""
         with client("echo", "0", "0"):
             _, found = measure("jack:echo", "jack:echo", RATE_HZ)
         self._round_trip_ms = found.ms
-        return [FigureRow("round trip, measured", found.ms, "ms", "")]
+        return [JamRow("round trip, measured", found.ms, "ms")]
 
-    def live(self, mode: str, silent_bars: int, minutes: float) -> tuple[figures.Recording, Audio]:
-        """A jam in real time with the player through JACK.  [main]"""
-        file, audio = self._player(mode, silent_bars)
+    def live(self, mode: str, silent_bars: int, minutes: float, *more: str) -> tuple[figures.Recording, Audio]:
+        """A jam in real time with the player through JACK; `more` are the options of a player in a room.  [main]"""
+        name = "leak" if more else mode
+        file, audio = self._player(name, silent_bars)
         bars = max(12, round(minutes * BPM / 4))
         wait = self._grid.sample_at(COUNT_IN)
         options = (
             "--mode", mode, "--in", "jack:player", "--sound-device", "jack:player", "--bpm", str(BPM), "--seed", "7",
             "--count-in", str(COUNT_IN), "--total-bars", str(bars), "--round-trip-ms", f"{self._round_trip_ms:.4f}",
+            "--keep",
         )  # fmt: skip
-        with client("player", str(file), str(wait)):
-            said = run_jam_process(self._out / mode, 60 * minutes + START_SECONDS, *options, *_bars(mode))
-        put(self._out / f"{mode}.txt", said)
-        return figures.Recording(self._out / mode), audio
+        with client("player", str(file), str(wait), *more):
+            try:
+                run_jam_process(self._out / name, *options, *_bars(mode))
+            except SegueError as fault:  # what was recorded is measured
+                self._screen.say(f"  {name} ended early: {fault}")
+        return figures.Recording(self._out / name), audio
 
-    def trade(self) -> list[FigureRow]:
+    def trade(self) -> list[JamRow]:
         """Turns of four bars.  [main]"""
         jam, audio = self.live("trade", BARS, self._options.minutes)
-        answers, repeats = figures.answers_likeness(jam)
+        answers, repeats, halves = figures.answers_likeness(jam)
+        unlike = sum(answer < repeat for answer, repeat in zip(answers, repeats, strict=True))
         rows = [
-            FigureRow("trade: answers", len(answers), "", ""),
-            FigureRow("trade: likeness of an answer to the player, mean", float(np.mean(answers)), "", ""),
-            FigureRow("trade: the same, most", max(answers), "", "below a repeat's"),
-            FigureRow("trade: the same of a straight repeat", float(np.mean(repeats)), "", ""),
+            JamRow("trade: answers less like the last input than a straight repeat", unlike, "", len(answers)),
+            JamRow("trade: likeness of an answer to the last input, mean", float(np.mean(answers))),
+            JamRow("trade: the same, most", max(answers)),
+            JamRow("trade: the same of a straight repeat, mean", float(np.mean(repeats))),
+            JamRow("trade: likeness of the last input's two halves, mean", float(np.mean(halves))),
         ]
         return [*self._common("trade", jam, audio), *rows]
 
-    def accompany(self) -> list[FigureRow]:
+    def accompany(self) -> list[JamRow]:
         """Beside the player.  [main]"""
         jam, audio = self.live("accompany", 0, self._options.minutes)
         true, shuffled = figures.accompaniment_likeness(jam)
         listened = len([line for line in jam.of("order") if line["order"] == "relisten"])
         rows = [
-            FigureRow("accompany: listenings", listened, "", ""),
-            FigureRow("accompany: chroma, to the player's", true, "", "above shuffled"),
-            FigureRow("accompany: chroma, to the player's bars shuffled", shuffled, "", ""),
+            JamRow("accompany: listenings", listened),
+            JamRow("accompany: chroma, to the player's; goal: to her bars shuffled", true, "", shuffled),
         ]
         return [*self._common("accompany", jam, audio), *rows]
 
-    def _common(self, name: str, jam: figures.Recording, audio: Audio) -> list[FigureRow]:
-        begins, counted = figures.hand_overs(jam), jam.figures
-        off_ms = 1000 * figures.off_samples(jam, audio) / RATE_HZ
-        late = len([line for line in jam.of("result") if line["bar"] > line["asked"]])
+    def leak(self) -> list[JamRow]:
+        """Beside a player whose microphone also hears the jam, from a loudspeaker in a room.  [main]"""
+        delay_ms = LEAK_MS - self._round_trip_ms  # the server's own way is a part of it
+        room = (f"{delay_ms:.4f}", str(LEAK_DB), str(DECAY_SECONDS))
+        jam, _ = self.live("accompany", 0, min(self._options.minutes, LEAK_MINUTES), *room)
+        found = leak_of(jam, self._out / "leak" / HEARD, self.loop)
+        said = [line["text"] for line in jam.of("said") if "leak" in line["text"]]
+        self._screen.say(f"  leak: the jam said: {said[-1] if said else 'nothing'}")
         return [
-            FigureRow(f"{name}: minutes", len(jam.own) / RATE_HZ / 60, "min", ""),
-            FigureRow(f"{name}: hand-overs", len(begins), "", ""),
-            FigureRow(
-                f"{name}: hand-over off its bar line, most", max(map(abs, begins), default=0), "samples", "0 or 1"
-            ),
-            FigureRow(f"{name}: silent samples where music was due", figures.silent_samples(jam), "", "0"),
-            FigureRow(f"{name}: muted samples", counted["muted_samples"], "", "0"),
-            FigureRow(f"{name}: repeated bars for want of music", counted["held_samples"] / RATE_HZ, "s", "0"),
-            FigureRow(f"{name}: music a bar late", late, "times", ""),
-            FigureRow(f"{name}: xruns of JACK", counted["xruns"], "", ""),
-            FigureRow(f"{name}: the player's beat in input.wav is off by", off_ms, "ms", "within 1"),
+            JamRow("leak: delay that was made", LEAK_MS, "ms"),
+            JamRow("leak: level in the input, against Segue", found.level_db, "dB"),
+            JamRow("leak: suppressed in the first 20 s of Segue", found.first_db, "dB"),
+            JamRow("leak: suppressed after that", found.later_db, "dB", 20),
+            JamRow("leak: the player over what is left, after that", found.player_db, "dB"),
         ]
 
-    def offline(self) -> list[FigureRow]:
-        """The same jam twice with one seed.  [main]"""
+    def _common(self, name: str, jam: figures.Recording, audio: Audio) -> list[JamRow]:
+        begins, counters = figures.hand_overs(jam), jam.figures
+        off_ms = 1000 * figures.off_samples(jam, audio) / RATE_HZ
+        results = [line for line in jam.of("result") if line["order"] != "stop"]
+        in_time = sum(line["bar"] <= line["asked"] for line in results)
+        minutes, exact = len(jam.own) / RATE_HZ / 60, sum(0 <= each <= 1 for each in begins)
+        return [
+            JamRow(f"{name}: minutes", minutes, "min", MINUTES_SHARE * self._options.minutes),
+            JamRow(f"{name}: hand-overs on the bar line to the sample", exact, "", len(begins)),
+            JamRow(f"{name}: silent samples where music was due", figures.silent_samples(jam), "", 0, most=True),
+            JamRow(f"{name}: muted samples", counters["muted_samples"], "", 0, most=True),
+            JamRow(f"{name}: repeated bars for want of music", counters["held_samples"] / RATE_HZ, "s"),
+            JamRow(f"{name}: music on the bar that was planned", in_time, "", len(results)),
+            JamRow(f"{name}: xruns of JACK", counters["xruns"]),
+            JamRow(f"{name}: the player's beat in input.wav is off by", abs(off_ms), "ms", 1, most=True),
+        ]
+
+    def offline(self) -> list[JamRow]:
+        """The same jam twice with one seed, side by side.  [main]"""
         file, _ = self._player("offline", BARS)
         count = int(self._options.minutes * 60 * RATE_HZ) // self._grid.bar_start(2 * BARS) + 1
         audio = np.tile(np.concatenate([self.loop, np.zeros_like(self.loop)]), (count, 1))
         save_wav(file, audio[: int(self._options.minutes * 60 * RATE_HZ)], RATE_HZ, as_floats=True)
-        names, took = ("offline-1", "offline-2"), []
-        for name in names:
-            began = time.monotonic()
-            options = ("--in", str(file), "--offline", "--bpm", str(BPM), "--seed", "7")
-            run_jam_process(self._out / name, 3000, *options)
-            took.append(time.monotonic() - began)
+        names, began = ("offline-1", "offline-2"), time.monotonic()
+        options = ("--in", str(file), "--offline", "--bpm", str(BPM), "--seed", "7")
+        with ThreadPoolExecutor(len(names)) as pool:
+            list(pool.map(lambda name: run_jam_process(self._out / name, *options), names))
+        took = time.monotonic() - began
         files = ("input.wav", "segue.wav", "mix.wav", "session.jsonl")
         read = lambda name, file: (self._out / name / file).read_bytes()  # noqa: E731
-        unequal = sum(read(names[0], file) != read(names[1], file) for file in files)
+        equal = sum(read(names[0], file) == read(names[1], file) for file in files)
         jam = figures.Recording(self._out / names[0])
-        off = max(map(abs, figures.hand_overs(jam)))
+        begins = figures.hand_overs(jam)
         return [
-            FigureRow("offline: minutes of the jam", len(jam.own) / RATE_HZ / 60, "min", ""),
-            FigureRow("offline: it took", max(took) / 60, "min", ""),
-            FigureRow("offline: files that differ between two runs", unequal, "of 4", "0"),
-            FigureRow("offline: hand-over off its bar line, most", off, "samples", "0 or 1"),
-            FigureRow("offline: silent samples where music was due", figures.silent_samples(jam), "", "0"),
+            JamRow("offline: minutes of the jam", len(jam.own) / RATE_HZ / 60, "min", self._options.minutes),
+            JamRow("offline: two at once took", took / 60, "min"),
+            JamRow("offline: files that are equal to the bit in two runs", equal, "files", len(files)),
+            JamRow("offline: hand-overs on the bar line to the sample", sum(0 <= each <= 1 for each in begins), "",
+                   len(begins)),
+            JamRow("offline: silent samples where music was due", figures.silent_samples(jam), "", 0, most=True),
         ]  # fmt: skip
 
-    def kill(self) -> list[FigureRow]:
+    def kill(self) -> list[JamRow]:
         """`kill -9` at random moments of a jam; what is left must be readable, and the files equally long.  [main]"""
-        import soundfile
-
         file, _ = self._player("kill", BARS)
-        rng, unreadable, lost = random.Random(1), 0, []
-        for number in range(self._options.kills):
-            out = self._out / "killed"
-            command = jam_command(out, "--in", str(file), "--bpm", str(BPM), "--total-bars", "400", "--count-in", "0")
-            with tempfile.TemporaryFile() as quiet:
-                jam = subprocess.Popen(command, stdout=quiet, stderr=quiet, stdin=subprocess.DEVNULL)  # noqa: S603
-                while not (out / "session.jsonl").exists() and jam.poll() is None:
-                    time.sleep(0.02)
-                began = time.monotonic()
-                time.sleep(rng.uniform(0.0, 6.0))
-                lived = time.monotonic() - began
-                jam.send_signal(signal.SIGKILL)
-                jam.wait()
-            try:
-                lengths = {len(soundfile.read(out / f"{name}.wav")[0]) for name in ("input", "segue", "mix")}
-                read_journal(out / "session.jsonl")
-                lost.append(lived - min(lengths) / RATE_HZ)
-                unreadable += len(lengths) > 1
-            except (OSError, ValueError, soundfile.LibsndfileError):
-                unreadable += 1
-            self._screen.show(f"killed {number + 1} of {self._options.kills}")
+        count = self._options.kills
+        options = ("--in", str(file), "--bpm", str(BPM), "--total-bars", "400", "--count-in", "0")
+        told = lambda number: self._screen.show(f"killed {number} of {count}")  # noqa: E731
+        found = kill_jams(self._out, count, options, BPM, told)
         self._screen.show("")
         return [
-            FigureRow("kill -9: jams", self._options.kills, "", ""),
-            FigureRow("kill -9: recordings that do not read, or of unequal lengths", unreadable, "", "0"),
-        ]
+            JamRow("kill -9: recordings that read", sum(each.reads for each in found), "", count),
+            JamRow("kill -9: of them with files of equal length", sum(each.equal for each in found), "", count),
+            JamRow("kill -9: as long as what was played, but for half a second", sum(each.whole for each in found), "",
+                   count),
+            JamRow("kill -9: jams that played by then", sum(each.played_seconds > 0 for each in found)),
+        ]  # fmt: skip
 
-    def run(self) -> list[FigureRow]:
+    def run(self) -> list[JamRow]:
         """The wanted scenes.  [main]"""
         wanted = self._options.only or SCENES
-        rows: list[FigureRow] = []
+        rows: list[JamRow] = []
         with ExitStack() as stack:
-            if {"trade", "accompany", "latency"} & set(wanted):
+            if {"trade", "accompany", "leak", "latency"} & set(wanted):
                 stack.enter_context(jack_server(self._out / "jackd.log", RATE_HZ))
                 rows += self._played("latency", self.measure_loop)
-            scenes: dict[str, Callable[[], list[FigureRow]]] = {
-                "trade": self.trade, "accompany": self.accompany, "offline": self.offline, "kill": self.kill
+            scenes: dict[str, Callable[[], list[JamRow]]] = {
+                "trade": self.trade, "accompany": self.accompany, "leak": self.leak, "offline": self.offline,
+                "kill": self.kill,
             }  # fmt: skip
             for name, scene in scenes.items():
                 if name in wanted:
                     rows += self._played(name, scene)
         return rows
 
-    def _played(self, name: str, scene: Callable[[], list[FigureRow]]) -> list[FigureRow]:
+    def _played(self, name: str, scene: Callable[[], list[JamRow]]) -> list[JamRow]:
         self._screen.say(f"{name}:")
         try:
             rows = scene()
         except SegueError as fault:
             self._screen.say(f"  {name} ended early: {fault}")
-            return [FigureRow(f"{name}: ended early", 1, "", "0")]
-        show_rows(rows, self._screen)
+            return [JamRow(f"{name}: measured", 0, "", 1)]
+        show(rows, self._screen)
         return rows
 
 

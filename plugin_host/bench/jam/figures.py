@@ -96,10 +96,13 @@ def silent_samples(jam: Recording) -> int:
     return count
 
 
-def answers_likeness(jam: Recording) -> tuple[list[float], list[float]]:
-    """Likeness of each answer to the player's bars before it, and of the player's next bars to those.  [any]"""
+def answers_likeness(jam: Recording) -> tuple[list[float], list[float], list[float]]:
+    """Likeness to the player's bars before it of each answer and of a straight repeat; and of those bars' halves.
+
+    [any]
+    """
     turns = list(jam.turns())
-    answers, repeats = [], []
+    answers, repeats, halves = [], [], []
     for before, turn in itertools.pairwise(turns):
         bars = min(turn.until - turn.bar, before.until - before.bar)
         asked = jam.span(jam.input, turn.bar - bars, turn.bar)
@@ -107,7 +110,9 @@ def answers_likeness(jam: Recording) -> tuple[list[float], list[float]]:
             continue
         answers.append(similarity(asked, jam.span(jam.own, turn.bar, turn.bar + bars), jam.rate_hz))
         repeats.append(similarity(asked, asked, jam.rate_hz))
-    return answers, repeats
+        half = len(asked) // 2
+        halves.append(similarity(asked[:half], asked[half:], jam.rate_hz))
+    return answers, repeats, halves
 
 
 def accompaniment_likeness(jam: Recording, seed: int = 1) -> tuple[float, float]:

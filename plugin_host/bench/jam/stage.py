@@ -15,7 +15,7 @@ from plugin_host.host.jack_client import JackError
 
 SERVER = "segue-bench"
 BLOCK = 1024
-START_SECONDS = 20.0
+STALLED_SECONDS = 180.0  # also while the engine starts
 
 
 @contextmanager
@@ -58,13 +58,31 @@ def jam_command(out: Path, *options: str) -> list[str]:
     return [sys.executable, "-m", "plugin_host.cli", "jam", "--out", str(out), "--control-port", "0", *options]
 
 
-def run_jam_process(out: Path, seconds: float, *options: str) -> str:
-    """Run a jam to its end; returns what it printed. JackError if it fails, or lasts longer than `seconds`.  [main]"""
-    command = jam_command(out, *options)
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, stdin=subprocess.DEVNULL)  # noqa: S603
-    except subprocess.TimeoutExpired:
-        raise JackError(f"the jam did not end in {seconds:.0f} s") from None
-    if done.returncode:
-        raise JackError(f"the jam failed: {done.stderr[-500:]}")
-    return done.stdout
+def run_jam_process(out: Path, *options: str) -> str:
+    """Run a jam to its end, however long; returns what it printed, which also stands in a file beside its folder.
+
+    JackError if it fails, or its recording does not grow for three minutes.  [main]
+    """
+    command, log = jam_command(out, *options), out.with_suffix(".txt")
+    with log.open("wb") as file:
+        jam = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)  # noqa: S603
+        try:
+            _wait(jam, out / "input.wav")
+        finally:
+            jam.kill()
+            jam.wait()
+    said = log.read_text(errors="replace")
+    if jam.returncode:
+        raise JackError(f"the jam failed: {said[-500:]}")
+    return said
+
+
+def _wait(jam: subprocess.Popen[bytes], recording: Path) -> None:
+    size, grew_at = -1, time.monotonic()
+    while jam.poll() is None:
+        now = recording.stat().st_size if recording.exists() else 0
+        if now != size:
+            size, grew_at = now, time.monotonic()
+        if time.monotonic() - grew_at > STALLED_SECONDS:
+            raise JackError(f"the jam's recording did not grow for {STALLED_SECONDS:.0f} s")
+        time.sleep(0.1)

@@ -16,6 +16,7 @@ from bridge.ring.form import Audio
 ENOUGH = 8.0  # votes: two clear stretches, or some more that are less so
 _FORGET = 0.85  # of what earlier stretches said, with each further stretch
 _NOISE, _CLEAR = 4.0, 10.0  # times the noise: what chance reaches, and what counts as a whole vote
+_CLEAREST = 12.0  # times the noise: what stands out as much as this counts whole, and what is much smaller does not
 _DOUBT = 0.1  # what is left of the votes
 _FIRST_SHARE = 0.5  # of the strongest echo: an earlier one this strong is the direct path
 _FIRST_SECONDS = 0.01  # by which it may be earlier
@@ -66,7 +67,7 @@ class DelaySearch:
         """How far each lag stands out of the noise; `weight` of each frequency's phase."""
         found = np.fft.irfft(weight * cross / np.maximum(np.abs(cross), 1e-30), self._size)
         lags = np.abs(np.concatenate([found[self._size - self.longest :], found[:1]]))
-        noise = float(np.median(lags)) / 0.6745
+        noise = max(float(np.median(lags)) / 0.6745, float(lags.max()) / _CLEAREST)
         return lags / noise if noise > 0 else np.zeros_like(lags)
 
     def lag(self) -> int | None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from plugin_host.jam.listening.leak_path import Floats, LeakPath, Spectra, Taps
 
 LONGEST_SECONDS = 0.25  # of the search; loops of more than that are not played live
 STRETCH_HOPS = 48
-TAP_HOPS = 6
+TAP_HOPS = 16
 PRE_SECONDS = 0.003  # taps before the direct path
 SILENT = 1e-4  # RMS under which Segue plays nothing that could leak
 _KEPT_SHARE = 0.5  # of the votes of another delay: with more, filters that work stay where they are
@@ -68,7 +69,7 @@ class LeakCanceller:
         self._search = DelaySearch(sample_rate_hz, self._stretch, self._longest)
         self._paths = [LeakPath(self._taps, 1, self._pre)]
         kept = self._longest + 2 * self._stretch + 2 * self._taps.size
-        self._captured, self._played, self._left = (History(kept, channels) for _ in range(3))
+        self._captured, self._played = (History(kept, channels) for _ in range(2))
         self._window = np.hanning(self._taps.size + 1)[:-1]
         self._first: int | None = None  # lag of the filters' first tap
         self._filters: Spectra | None = None  # of the hops to come [channels, references, bins]
@@ -85,7 +86,6 @@ class LeakCanceller:
         leak = self._leak()
         if leak is not None:
             out -= leak
-        self._left.add(out)
         if self._captured.end % self._stretch == 0:
             self._learn()
         return out
@@ -140,9 +140,9 @@ class LeakCanceller:
         """Learn from the stretch that begins at `start`; the filters [channels, references, taps]."""
         assert self._first is not None
         references = range(self._paths[0].references)
-        played = np.stack([self._frames(self._played, start - self._first, number) for number in references])
+        played = np.stack([self._frames(start - self._first, number) for number in references])
         for channel, path in enumerate(self._paths):
-            path.learn(self._frames(self._left, start, channel), played)
+            path.learn(partial(self._left_by, start, channel), played)
         if any(path.lost for path in self._paths):
             self._search.doubt()
         filters = np.stack([path.filter for path in self._paths])
@@ -164,12 +164,28 @@ class LeakCanceller:
             path.forget(lag - self._first)
         return True
 
-    def _frames(self, stream: History, start: int, channel: int) -> Spectra:
-        """Spectra [T, bins] of the frames that begin in a stretch, half a frame before their place."""
+    def _left_by(self, start: int, channel: int, filters: Floats) -> Spectra:
+        """Spectra [T, bins] of what filters [references, taps] leave of a channel in a stretch."""
+        assert self._first is not None
+        begin, n = start - self._taps.size // 2, self._taps.size // 2 + self._stretch
+        captured = self._captured.span(begin, begin + n)[:, channel].astype(np.float64)
+        if filters.any():
+            taps = self._taps.taps
+            at = begin - self._first
+            source = self._played.span(at - taps, at + n)[:, : len(filters)].T.astype(np.float64)
+            size = fast_length(taps + n)
+            there = (np.fft.rfft(filters, size, axis=-1) * np.fft.rfft(source, size, axis=-1)).sum(axis=0)
+            captured -= np.fft.irfft(there, size)[taps : taps + n]
+        return self._spectra(captured)
+
+    def _frames(self, start: int, reference: int) -> Spectra:
+        """Spectra [T, bins] of a reference's frames that begin in a stretch, half a frame before their place."""
+        begin = start - self._taps.size // 2
+        return self._spectra(self._played.span(begin, start + self._stretch)[:, reference].astype(np.float64))
+
+    def _spectra(self, audio: Floats) -> Spectra:
         size = self._taps.size
-        half = size // 2
-        audio = stream.span(start - half, start + self._stretch)[:, channel].astype(np.float64)
-        frames = np.lib.stride_tricks.sliding_window_view(audio, size)[::half]
+        frames = np.lib.stride_tricks.sliding_window_view(audio, size)[:: size // 2]
         return np.fft.rfft(frames * self._window, axis=-1)
 
     def _say(self, filters: Floats | None) -> None:

@@ -14,6 +14,7 @@ used that takes away as much as any from stretches that it was not made from; no
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,14 +25,18 @@ Spectra = NDArray[np.complex128]
 
 RECENT = (6, 2)  # stretches of which filters are made, besides all that last: a new path is learned from few
 TRUSTED = 60.0  # log likelihood by which a filter explains the last stretches better than none
-_LASTING = 0.98  # what earlier stretches count, with each further one
+_LASTING = 0.995  # what earlier stretches count, with each further one
 _FORGET = 0.7  # the same, of how well a filter explained them
 _AS_GOOD = 20.0  # log likelihood by which a simple filter may be worse than the best one
 _NEW_SHARE = 0.85  # of what the newest filter explains: lasting ones that explain less are of another path
+_CLOSER = 6  # filters for a stretch, each made from what the one before leaves, while they leave less
+_LESS = 0.1  # of the logarithm of power, over all frequencies: by so much at least
 _OVERLAP = 0.5  # frames overlap by half: each sample is counted twice
 _STEPS = 30  # of conjugate gradients; each solution starts from the one before
 _SPREAD = 9  # taps on either side over which a tap's size is averaged
 _FLOOR = 1e-5  # of the largest tap's variance
+_ECHOES = 1e-3  # the same, where the echoes of a room begin: they are learned last, and are not ruled out before
+_ECHO_TAPS = 1000.0  # in which it falls to 0.37
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,8 @@ class LeakPath:
     def forget(self, direct: int) -> None:
         """Start again, with a filter of nothing; the direct path is expected at tap `direct`."""
         away = np.abs(np.arange(self._taps.taps) - direct)
-        room = 0.05 * np.exp(-away / 6.0) + 1e-5 * np.exp(-away / 300.0)
+        room = 0.05 * np.exp(-away / 6.0) + 1e-5 * np.exp(-away / 1000.0)
+        self._echoes = _ECHOES * np.exp(-away / _ECHO_TAPS) + _FLOOR
         self._direct = np.tile(0.2 * np.exp(-away / 4.0) + 1e-12, (self.references, 1))
         self._variance = np.tile(room, (self.references, 1))
         shape = (self.references, self._taps.taps)
@@ -124,19 +130,39 @@ class LeakPath:
         self._chosen, self._ratio = 0, 0.0
         self.lost = False  # the path is another one since the last stretch
 
-    def learn(self, left: Spectra, played: Spectra) -> None:
-        """Learn from a stretch: `left` [T, bins] is what `filter` left of it, `played` [R, T, bins]."""
+    def learn(self, left_by: Callable[[Floats], Spectra], played: Spectra) -> None:
+        """Learn from a stretch: `left_by` gives what a filter leaves of it [T, bins], `played` is [R, T, bins]."""
+        left = left_by(self.filter)
         player = _smooth_power(left)
-        stretch = self._evidence(left, played, 1.0 / player)
+        stretch = self._evidence(self.filter, left, played, 1.0 / player)
         even = player**-0.5
-        by_power = self._evidence(left, played, even * (even.size / float((even * player).sum())))
+        by_power = self._evidence(self.filter, left, played, even * (even.size / float((even * player).sum())))
         gains = np.array([self._taps.gain(stretch, made) + self._taps.gain(by_power, made) for made in self._made])
         self._scores = _FORGET * self._scores + gains
         self.lost = self._begin_anew(gains)
         self._chosen = int(np.argmax(self._scores >= self._scores.max() - _AS_GOOD))
         trusted = self._scores.max() > (0.0 if self.filter.any() and not self.lost else TRUSTED)
-        self._make(stretch)
+        self._make(self._closer(stretch, player, left_by, played))
         self.filter = self._made[self._chosen] if trusted else np.zeros_like(self.filter)
+
+    def _closer(
+        self, stretch: Evidence, player: Floats, left_by: Callable[[Floats], Spectra], played: Spectra
+    ) -> Evidence:
+        """The evidence of a stretch, seen from a filter that leaves less of it, while there is one.
+
+        What a filter leaves counts as the player's: the less it leaves, the more the stretch tells.
+        """
+        found = self.filter
+        for _ in range(_CLOSER):
+            total = stretch if self._lasting is None else self._lasting.fading(_LASTING) + stretch
+            found = self._taps.solved(total, self._variance, found)
+            left = left_by(found)
+            power = _smooth_power(left)
+            if float(np.mean(np.log(power / player))) > -_LESS:
+                break
+            player = power
+            stretch = self._evidence(found, left, played, 1.0 / player)
+        return stretch
 
     def _begin_anew(self, gains: Floats) -> bool:
         """After a change of gain, scale what is known; after one of the path, forget it. Whether nothing is known."""
@@ -152,10 +178,10 @@ class LeakPath:
             self._scores[:2] = np.minimum(self._scores[:2], 0.0)
         return lost
 
-    def _evidence(self, left: Spectra, played: Spectra, weight: Floats) -> Evidence:
+    def _evidence(self, filters: Floats, left: Spectra, played: Spectra, weight: Floats) -> Evidence:
         weighted = weight[None] * np.conj(played)
         power = np.einsum("itf,jtf->ijf", weighted, played)
-        there = (power * self._taps.spectra(self.filter)[None]).sum(axis=1)
+        there = (power * self._taps.spectra(filters)[None]).sum(axis=1)
         return Evidence(power, (weighted * left[None]).sum(axis=1) + there)
 
     def _make(self, stretch: Evidence) -> None:
@@ -178,7 +204,7 @@ class LeakPath:
         kernel = np.bartlett(2 * _SPREAD + 3)[1:-1]
         sizes = np.square(found) + unsure
         spread = np.stack([np.convolve(each, kernel / kernel.sum(), "same") for each in sizes])
-        self._variance = np.maximum(spread, _FLOOR * spread.max() + 1e-12)
+        self._variance = np.maximum(spread, self._echoes * spread.max() + 1e-12)
 
 
 def _total(stretches: list[Evidence]) -> Evidence:
@@ -196,4 +222,4 @@ def _smooth_power(frames: Spectra) -> Floats:
     sums = np.cumsum(padded, axis=1)
     wide = (sums[:, width:] - sums[:, :-width]) / width
     along = 0.25 * wide[:-2] + 0.5 * wide[1:-1] + 0.25 * wide[2:]
-    return np.asarray(along + 1e-9 * along.max() + 1e-12)
+    return np.asarray(along + 1e-6 * along.max() + 1e-12)

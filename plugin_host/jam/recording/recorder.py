@@ -163,13 +163,17 @@ class JamRecorder:
         self._files.close()
 
 
+def recorded_in(folder: Path) -> str:
+    """The first file of a recording that stands in a folder; "" for none.  [any]"""
+    return next((name for name in (*WAVES, JOURNAL) if (folder / name).exists()), "")
+
+
 class _Files:
     """The three WAV files and the journal."""
 
     def __init__(self, folder: Path, form: WaveForm, first_sample: int, disk: Disk) -> None:
-        there = [name for name in (*WAVES, JOURNAL) if (folder / name).exists()]
-        if there:
-            raise OutputError(f"{folder} already holds a recording ({there[0]}): name another folder")
+        if there := recorded_in(folder):
+            raise OutputError(f"{folder} already holds a recording ({there}): name another folder")
         made: list[Path] = []
         self._waves: list[WaveFile] = []
         try:

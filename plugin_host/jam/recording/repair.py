@@ -10,7 +10,7 @@ from pathlib import Path
 
 from plugin_host.console.output import cannot
 from plugin_host.jam.recording.journal import Journal, journal_line, read_journal
-from plugin_host.jam.recording.recorder import JOURNAL, WAVES
+from plugin_host.jam.recording.recorder import JOURNAL, WAVES, recorded_in
 from plugin_host.jam.recording.wave_file import Disk, WaveFile
 
 FOLDERS_MAX = 10_000
@@ -65,7 +65,7 @@ def free_folder(wanted: Path) -> tuple[Path, list[str]]:
     said: list[str] = []
     for number in range(1, FOLDERS_MAX):
         folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
-        if not any((folder / name).exists() for name in (*WAVES, JOURNAL)):
+        if not recorded_in(folder):
             return folder, said
         said += [line for line in (repair(folder),) if line]
     raise cannot(wanted, FileExistsError(f"{FOLDERS_MAX} recordings stand beside it"))

@@ -38,15 +38,15 @@ def direct(delay_ms: float, level_db: float) -> NDArray[np.float64]:
     return np.asarray(10 ** (level_db / 20) * np.sinc(n - at) * window)
 
 
-def loudspeaker(delay_ms: float, level_db: float, room: bool) -> NDArray[np.float64]:
-    """A small loudspeaker (120 Hz to 7 kHz, a bump at 900), and a small room with the direct sound 3 dB above it."""
+def loudspeaker(delay_ms: float, level_db: float, decay_seconds: float = 0.0) -> NDArray[np.float64]:
+    """A small loudspeaker (120 Hz to 7 kHz, a bump at 900), and a room with the direct sound 3 dB above its echoes."""
     freqs = np.fft.rfftfreq(4096, 1 / RATE)
     response = (freqs / 120) ** 2 / (1 + (freqs / 120) ** 2) / (1 + (freqs / 7000) ** 2)
     response *= 1 + 0.8 * np.exp(-(np.log2((freqs + 1) / 900) ** 2))
     way = np.fft.irfft(response * np.exp(-2j * np.pi * freqs * 60 / RATE), 4096)[:400]
-    if room:
-        n = np.arange(RATE // 5)
-        tail = np.random.default_rng(5).standard_normal(len(n)) * 10 ** (-3 * n / RATE / 0.12)
+    if decay_seconds:
+        n = np.arange(round(1.2 * decay_seconds * RATE))
+        tail = np.random.default_rng(5).standard_normal(len(n)) * 10 ** (-3 * n / RATE / decay_seconds)
         tail[:150] = 0
         tail *= np.sqrt(0.5 / np.square(tail).sum())
         tail[0] = 1

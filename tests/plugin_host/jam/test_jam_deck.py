@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,10 @@ from bridge.time.transport import Grid
 from plugin_host.host.timeline import Timeline
 from plugin_host.jam.deck import JamDeck, Repeat
 from plugin_host.jam.first_loop import FirstLoop
+from plugin_host.jam.jam_lanes import JamLanes
 from plugin_host.jam.modes import make_mode
-from plugin_host.jam.session import count_in_samples
+from plugin_host.jam.recording.recorder import JamRecorder
+from plugin_host.jam.session import JamSession, Parts, count_in_samples
 from plugin_host.jam.session_audio import STANDING, BlockQueue, JamMemory
 from plugin_host.jam.state import Press
 from plugin_host.jam.timing import JamTiming
@@ -97,3 +101,32 @@ def test_the_first_loop_sets_the_tempo(seconds: float, wish: int | None, bars: i
     now = found.timeline.now
     assert (now.position_samples, now.tempo_bpm) == (found.sample - 700, bpm)
     assert now.grid.bar_start(bars) == int(seconds * RATE)
+
+
+class Given:
+    """An input filter that keeps what it is told was played."""
+
+    last_played, leak_text = None, ""
+
+    def __init__(self) -> None:
+        self.played: list[Audio] = []
+
+    def push(self, captured: Audio, played: Audio) -> Audio:
+        self.played.append(played.copy())
+        return captured
+
+
+def test_clicks_are_taken_for_segues_own_sound_and_are_no_music_of_the_jam(tmp_path: Path) -> None:
+    found, given = deck(count_in_samples(2, GRID)), Given()
+    memory, timing = JamMemory(RATE, 2), JamTiming(0.2)
+    recorder = JamRecorder(tmp_path / "jam", RATE, 2, waits=True)
+    lanes = JamLanes((), 1, "melody", frozenset())
+    session = JamSession(
+        Parts(found, memory, given, lanes, recorder, timing, make_mode("trade", 4, timing)), threaded=False
+    )
+    out = rendered(found, 60_000)
+    session.step()
+    recorder.close()
+    assert out[:48_000].any()
+    np.testing.assert_array_equal(np.concatenate(given.played), out)
+    assert not memory.own(0, 60_000).any()

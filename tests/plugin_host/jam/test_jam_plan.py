@@ -218,3 +218,20 @@ def test_bars_of_seven_eighths_are_kept() -> None:
     jam = Bars("trade", 2, grid=grid).run(7)
     assert jam.phases == [(0, "listening"), (2, "playing"), (4, "listening"), (6, "playing")]
     assert jam.ordered[0] == (Fraction(13, 2), Answer(2, 2, Stretch(Fraction(0), Fraction(13, 2))))
+
+
+def test_after_gaps_the_interval_is_at_most_four_times_and_soon_itself_again() -> None:
+    timing = JamTiming()
+    timing.took(0.2)
+    for _ in range(5):
+        timing.listened(fell_behind=True)
+    assert timing.listen_every_bars(2, GRID) == 8
+    timing.listened(fell_behind=False)
+    timing.listened(fell_behind=False)
+    assert timing.listen_every_bars(2, GRID) == 2
+
+
+def test_a_rehearsed_generation_moves_the_first_listening() -> None:
+    timing = JamTiming()
+    timing.rehearsed(4.0)
+    assert timing.lead_beats(GRID) == 13, "1.5 * 4 s, and 0.15 s, are 12.3 beats of 120 bpm"

@@ -76,7 +76,7 @@ def test_round_trip_is_found(samples: int, gain: float, noise: float, rate: int,
 
 
 def test_loudspeaker_in_a_room_is_found_within_a_millisecond() -> None:
-    way = loudspeaker(41.0, -20.0, room=True)
+    way = loudspeaker(41.0, -20.0, 0.12)
     found = measured(lambda played: through(way, played))
     assert found.ms == pytest.approx(41.0, abs=1.0)
     assert found.spread_samples < 2

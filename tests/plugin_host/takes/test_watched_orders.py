@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import codecs
 import os
+import random
+import socket
 from pathlib import Path
 
 import pytest
 from test_watch import RATE, WatchedEngine, engine, music, run, takes  # noqa: F401 - a fixture
 
+from bridge.control import messages
+from bridge.control.packet import encode, parse
+from bridge.control.take_rows import TAKE
 from bridge.errors import RegionTooLong
 from bridge.time.units import Signature
 from plugin_host.console.screen import Screen
@@ -16,6 +21,7 @@ from plugin_host.takes import jobs, watch
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.order import TakeOrder, recipe_of
 from plugin_host.takes.place import TakeRegionRequest, place
+from plugin_host.takes.take_handlers import TakeHandlers
 
 LINES = "path=gitarre-ä.wav\r\nrole=continue\r\nbpm=120\r\nbars=1\r\n"
 
@@ -144,3 +150,17 @@ def test_orders_of_one_name_keep_their_own_errors(tmp_path: Path, engine: Watche
     watched.run()
     assert not list(tmp_path.glob("*-error.txt"))
     assert {os.path.dirname(path) for path in takes(tmp_path)} == {"Guitar-takes"}
+
+
+def test_mutated_datagrams_at_the_port_are_answered_each() -> None:
+    dice, orders = random.Random(19), []  # type: ignore[var-annotated]
+    whole = encode(TAKE.address, [7, "/music/riff.wav", "continue"])
+    with TakeHandlers(0, orders.append) as port, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+        peer.settimeout(10)
+        for _ in range(2000):
+            datagram = bytearray(whole)
+            datagram[dice.randrange(len(datagram))] = dice.randrange(256)
+            cut = bytes(datagram[: dice.choice((len(datagram), dice.randrange(len(datagram))))])
+            peer.sendto(cut, ("127.0.0.1", port.port))
+            (answer,) = parse(peer.recv(65535))
+            assert answer.address in (messages.OK.address, messages.ERROR.address)
