@@ -1,7 +1,9 @@
 """Addresses with the lane and the parameter in them, for faders and tools that send one value to one address.
 
-/segue/lane/0/temperature 1.1      as   /segue/do/lane/set 0 temperature 1.1
-/segue/lane/0/prompt "lo-fi"       as   /segue/do/lane/prompt 0 "lo-fi"
+Behind the root, these are the same:
+
+lane/0/temperature 1.1      and   do/lane/set 0 temperature 1.1
+lane/0/prompt "lo-fi"       and   do/lane/prompt 0 "lo-fi"
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ def oscquery(
 
     \b
     segue oscquery
-    curl http://127.0.0.1:9605/segue/lane/0/temperature
+    curl 'http://127.0.0.1:9605/?HOST_INFO'
     """
     from plugin_host.oscquery.run import run_oscquery
 

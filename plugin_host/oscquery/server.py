@@ -31,7 +31,7 @@ class QueryServer(ThreadingHTTPServer):
         self.names = {host, "localhost", "127.0.0.1", "[::1]"}
 
     def answer(self, target: str) -> tuple[int, Any]:
-        """Status and JSON value for a target such as /segue/do?TYPE.  [any]"""
+        """Status and JSON value for a target: a node's address, and maybe ?TYPE.  [any]"""
         parts = urlsplit(target)
         attribute = parts.query.partition("=")[0]
         if attribute == "HOST_INFO":

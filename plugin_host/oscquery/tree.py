@@ -1,8 +1,9 @@
 """The tree of OSCQuery nodes, made from the message table: addresses, types, ranges, meanings and present values.
+Behind the root:
 
-    /segue/do/...          the short form of every request: to be sent
-    /segue/lane/0/...      one lane's parameters, prompt and commands: a value for each address
-    /segue/state/...       what subscribers are sent: to be received
+    do/...          the short form of every request: to be sent
+    lane/0/...      one lane's parameters, prompt and commands: a value for each address
+    state/...       what subscribers are sent: to be received
 
 By the OSCQuery proposal of Vidvox (https://github.com/Vidvox/OSCQueryProposal). All of it [any].
 """
