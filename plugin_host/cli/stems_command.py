@@ -86,6 +86,7 @@ def stems(
         "region": shared.region_of(region, reference, region_bpm, start_beats),
         "bpm": bpm, "signature": meter, "bars": bars, "prompt": prompt, "preset": preset, "seed": seed,
         "values": values_of(values), "rate_hz": rate, "bits": int(bits.value), "kind": format.value, "loop": loop,
+        "session": out,
     }  # fmt: skip
     engine = shared.engine_of(port, secret_file, model, device, precision)
     _make(take, lanes, variations, levels is Levels.GUARDED, at_once, out, engine)

@@ -53,8 +53,9 @@ class CatchUp:
 
 
 def _state(output: RingOutput) -> dict[str, Any]:
-    """What recorded operations depend on besides earlier ones: the place to catch up with, and the present gain."""
-    return {"behind": output.catch_up.stream_behind or None, "gain": output.fader.set_to[0]}
+    """What recorded operations depend on besides earlier ones: the place to catch up with, present gain, what is held."""
+    held = output.held_samples or None
+    return {"behind": output.catch_up.stream_behind or None, "gain": output.fader.set_to[0], "held": held}
 
 
 operation = recorded("output", lambda output: output.ring, _state)
@@ -78,6 +79,7 @@ class RingOutput:
         self.stream_written = FIRST  # stream samples in the ring, or discarded before the start
         self._stream_begun = FIRST  # where writing last restarted
         self._pending = torch.zeros(0, ring.form.channels)
+        self.held_samples = 0  # of the newest music, which the guard may still take back; until the end is made
 
     # -- progress --------------------------------------------------------------------------------
 
@@ -96,6 +98,11 @@ class RingOutput:
         """True when the music has an end and all of it is in the ring."""
         return self.stream_written >= self.stream_end
 
+    @property
+    def _held(self) -> int:
+        """How many of the pending samples are held back."""
+        return 0 if self.stream_made >= self.stream_end else self.held_samples
+
     def ahead_samples(self, position_samples: HostSample) -> int:
         """How far written music reaches beyond a position of the present pass; negative: behind it."""
         return self.stream_written - self.placement.stream_of(position_samples)
@@ -108,8 +115,8 @@ class RingOutput:
     def wants(self, position_samples: HostSample, lead_seconds: float) -> bool:
         """Whether more music is needed for a host at `position_samples`: never more than the lead."""
         position = max(self.placement.stream_of(position_samples), self.placement.unheard_samples)
-        due = min(position + int(lead_seconds * self.ring.form.sample_rate_hz), self.stream_end)
-        return self.stream_made < due and not len(self._pending)
+        lead = int(lead_seconds * self.ring.form.sample_rate_hz) + self.held_samples
+        return self.stream_made < min(position + lead, self.stream_end) and len(self._pending) <= self._held
 
     # -- placement ------------------------------------------------------------------------------------
 
@@ -148,9 +155,11 @@ class RingOutput:
     # -- writing --------------------------------------------------------------------------------------
 
     def go_on_at(self, stream_samples: StreamSample) -> None:
-        """Continue at `stream_samples`, with nothing pending."""
-        self.stream_written = self._stream_begun = stream_samples
-        self._pending = self._pending[:0]
+        """Continue at `stream_samples`, with nothing pending but what is held back before it."""
+        kept = stream_samples - self.stream_written if self.held_samples else 0
+        kept = kept if 0 < kept <= len(self._pending) else 0
+        self._pending, self._stream_begun = self._pending[:kept], stream_samples
+        self.stream_written = StreamSample(stream_samples - kept)
         self._stage.go_on_at(stream_samples)
         self.writing = self.placement
 
@@ -191,7 +200,7 @@ class RingOutput:
 
     @operation
     def write(self, plan_revision: int | None = None) -> int:
-        """Write pending samples to the ring as far as there is room; returns how many.
+        """Write pending samples that are not held back to the ring as far as there is room; returns how many.
 
         The blocks get the plan's revision, or `plan_revision`, whose plan is set later.
         """
@@ -199,9 +208,8 @@ class RingOutput:
         total = 0
         behind = min(max(0, self.catch_up.stream_behind - self.stream_written), len(self._pending))
         self.stream_written, self._pending = StreamSample(self.stream_written + behind), self._pending[behind:]
-        while len(self._pending):
+        while (count := len(self._pending) - self._held) > 0:
             begin = self.writing.host_of(self.stream_written)
-            count = len(self._pending)
             if self.loop is not None and begin < self.loop[1]:
                 count = min(count, self.loop[1] - begin)
             part = self._pending[:count].numpy()
@@ -229,6 +237,9 @@ class RingOutput:
 
     def end_at(self, end_samples: HostSample, plan_revision: int) -> None:
         """End the music at a host position, with a fade before it if made music reaches beyond."""
+        if self.held_samples:
+            self.held_samples = 0
+            self.write()
         made = self.stream_made
         self.placement = replace(self.placement, end_samples=max(end_samples, self.placement.zero_samples))
         if self.stream_end >= made:
