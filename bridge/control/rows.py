@@ -15,8 +15,11 @@ LANE_STATES = ("idle", "preparing", "playing", "ended", "failed")
 ID = Argument("id", "i", "counted up by the client, repeated in the answer; 0: no id", low=0)
 LANE = Argument("lane", "i", "which stream of music", low=0, high=LANES_MAX - 1)
 AT = Argument("at", "at", "when it takes effect", "beats", default=NOW)
-ROLE = Argument("role", "s", "what the music is used for: melody, style, audio prompt (`continue`), or `context`: other "
-                             "parts, which the model hears and does not play", choices=ROLES)
+ROLE_MEANING = (
+    "what the music is used for: melody, style, audio prompt (`continue`), or `context`: the music of other parts, "
+    "which the model hears and does not play"
+)
+ROLE = Argument("role", "s", ROLE_MEANING, choices=ROLES)
 BPM = Argument("bpm", "f", "tempo of the music, quarter notes a minute", "bpm", 20, 999)
 START = Argument("start_beats", "f", "beat of the host's timeline on which the music begins", "beats")
 LANE_STATE = Argument("state", "s", f"{', '.join(LANE_STATES[:-1])} or {LANE_STATES[-1]}")

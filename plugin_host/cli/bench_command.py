@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from plugin_host.cli.guard import guarded
-from plugin_host.cli.options import Device, JamBench, StemsBench, SyncBench, SyncMinutes, SyncOnly, SyncSeconds, SyncTempi
+from plugin_host.cli.options import (
+    Device,
+    JamBench,
+    StemsBench,
+    SyncBench,
+    SyncMinutes,
+    SyncOnly,
+    SyncSeconds,
+    SyncTempi,
+)
 
 if TYPE_CHECKING:
     from plugin_host.bench.models import Table
@@ -63,25 +72,19 @@ def bench(
     segue bench --stems --quick                   # stems and journals, about two minutes
     """
     _one_kind(sync + bool(models) + jam + stems, bool(precision or fast or threads or limit_minutes) and not models)
-    if jam:
-        _bench_jam(out, minutes, only)
-        return
-    if stems:
-        _bench_stems(out, minutes, only, quick)
+    if jam or stems:
+        _bench_jam(out, minutes, only) if jam else _bench_stems(out, minutes, only, quick)
         return
     if models:
         from plugin_host.bench.models import Table
 
         _bench_models(Table(models, precision, device, fast, threads, limit_minutes), out)
         return
-    from plugin_host.console.screen import Screen
-
     if sync:
-        from plugin_host.bench.sync.command import parse_options, run_sync_bench
-
-        run_sync_bench(parse_options(out, device, quick, minutes, tempi, tempo_seconds, only), Screen())
+        _bench_sync(out, device, quick, minutes, tempi, tempo_seconds, only)
         return
     from plugin_host.bench.bench import run_bench
+    from plugin_host.console.screen import Screen
 
     run_bench(out or Path("segue-bench.json"), device, quick, Screen())
 
@@ -91,6 +94,15 @@ def _one_kind(kinds: int, models_only: bool) -> None:
         raise typer.BadParameter("--sync, --models, --jam and --stems measure different things: choose one")
     if models_only:
         raise typer.BadParameter("--precision, --fast, --threads and --limit-minutes need --models")
+
+
+def _bench_sync(
+    out: Path | None, device: str, quick: bool, minutes: float, tempi: str, tempo_seconds: float, only: str
+) -> None:
+    from plugin_host.bench.sync.command import parse_options, run_sync_bench
+    from plugin_host.console.screen import Screen
+
+    run_sync_bench(parse_options(out, device, quick, minutes, tempi, tempo_seconds, only), Screen())
 
 
 def _bench_models(table: Table, out: Path | None) -> None:

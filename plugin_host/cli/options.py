@@ -85,7 +85,7 @@ LinkOut = Annotated[bool, typer.Option("--link-out", help="Lead an Ableton Link 
 SyncBench = Annotated[bool, typer.Option("--sync", help="Measure the distance from the beat instead.")]
 SyncMinutes = Annotated[
     float,
-    typer.Option(min=0.2, max=600, help="With --sync: minutes under load; with --jam: of a jam; with --stems: of live music."),
+    typer.Option(min=0.2, max=600, help="With --sync: minutes under load; with --jam: of a jam; with --stems: live."),
 ]
 SyncTempi = Annotated[str, typer.Option(help="With --sync: tempos in bpm, like 93.7,128.")]
 SyncSeconds = Annotated[float, typer.Option(min=10, max=3600, help="With --sync: seconds of music at each tempo.")]

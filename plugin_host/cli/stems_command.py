@@ -86,7 +86,6 @@ def stems(
         "region": shared.region_of(region, reference, region_bpm, start_beats),
         "bpm": bpm, "signature": meter, "bars": bars, "prompt": prompt, "preset": preset, "seed": seed,
         "values": values_of(values), "rate_hz": rate, "bits": int(bits.value), "kind": format.value, "loop": loop,
-        "session": out,
     }  # fmt: skip
     engine = shared.engine_of(port, secret_file, model, device, precision)
     _make(take, lanes, variations, levels is Levels.GUARDED, at_once, out, engine)
@@ -102,7 +101,8 @@ def _make(
     from plugin_host.takes.stems.order import StemsOrder
     from plugin_host.takes.stems.run import make_stems
 
-    order, screen = StemsOrder(TakeOrder(**take), read_lanes(lanes), variations, guarded, at_once), Screen()
+    screen = Screen()
+    order = StemsOrder(TakeOrder(**take, session=out), read_lanes(lanes), variations, guarded, at_once)
     base = looked_at(order.take, screen.say, out)
     with hot_engine(engine, screen.say) as hot:
         folder = make_stems(order, hot, out, screen.say, screen.show, base=base)

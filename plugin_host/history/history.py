@@ -18,6 +18,7 @@ from plugin_host.history.node import RATING_MAX, Node, Reference
 RECIPE_BYTES_MAX = 2**20
 _COLUMNS = tuple(each.name for each in fields(Node) if each.name != "references")
 _STORED = tuple(name for name in _COLUMNS if name != "number")
+_PLACED = ("bpm", "start_beats")  # numbers of a reference
 _INSERT = f"INSERT INTO node ({', '.join(_STORED)}) VALUES ({', '.join('?' * len(_STORED))})"  # noqa: S608
 
 
@@ -152,10 +153,13 @@ class History:
 
     def _from_row(self, row: Any) -> Node:
         rows = self.connection.execute("SELECT * FROM reference WHERE node = ? ORDER BY rowid", (row["number"],))
-        references = tuple(Reference(**{name: each[name] for name in each.keys() if name != "node"}) for each in rows)  # noqa: SIM118
         try:
+            references = tuple(
+                Reference(*(str(each[name]) for name in ("role", "sha256")), *(float(each[name]) for name in _PLACED),
+                          str(each["name"])) for each in rows
+            )  # fmt: skip
             return Node(**{name: _READ.get(name, _same)(row[name]) for name in _COLUMNS}, references=references)
-        except (ValueError, TypeError, zlib.error) as error:
+        except (ValueError, TypeError, OverflowError, zlib.error) as error:
             raise HistoryError(f"take {row['number']} in {self.path} is damaged: {error}") from None
 
 

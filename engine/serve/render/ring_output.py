@@ -53,7 +53,7 @@ class CatchUp:
 
 
 def _state(output: RingOutput) -> dict[str, Any]:
-    """What recorded operations depend on besides earlier ones: the place to catch up with, present gain, what is held."""
+    """What recorded operations depend on besides earlier ones: where to catch up with, the gain, what is held back."""
     held = output.held_samples or None
     return {"behind": output.catch_up.stream_behind or None, "gain": output.fader.set_to[0], "held": held}
 

@@ -149,7 +149,7 @@ def plain_grid(placement: StreamPlacement, prompt_frames: int) -> FrameGrid:
 
 
 def prepare(model: LoadedModel, settings: LaneSettings) -> None:
-    """Do a model's slow work ahead of time: separate a melody region's stems, find long music's chords, encode a context.
+    """Do a model's slow work ahead of time: separate a melody's stems, find long music's chords, encode a context.
 
     [any]
     """

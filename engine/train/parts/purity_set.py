@@ -4,9 +4,9 @@
     python -m plugin_host.takes.stems.fit_purity SET ...
 
 A file SEED.npz is a piece: `mixes` [m, n] int16 at 32 kHz, and `parts` [m, 3, n], what drums, bass and other
-instruments have in each. First each kind alone, then four mixes at drawn levels, then all as composed; half of them have
-only one of the other instruments. Six in ten go through the embedded codec, as music of the model does. A piece is 20 MB;
-what is there is not made again.
+instruments have in each. First each kind alone, then four mixes at drawn levels, then all as composed; half of them
+have only one of the other instruments. Six in ten go through the embedded codec, as music of the model does. A piece is
+20 MB; what is there is not made again.
 
 All of it [main].
 """

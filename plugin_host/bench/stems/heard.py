@@ -1,4 +1,4 @@
-"""Stems as librosa hears them: tempo, distance of the attacks from the sixteenths, key. It shares no code with Segue."""
+"""Stems as librosa hears them: tempo, distance of the attacks from the sixteenths, key. It shares no code with ours."""
 
 from __future__ import annotations
 

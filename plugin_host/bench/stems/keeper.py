@@ -1,6 +1,6 @@
 """Makes stems and keeps each as soon as it is made; says each keep that has returned. It is there to be killed.
 
-    python -m plugin_host.bench.stems.keeper PORT FOLDER SEED
+python -m plugin_host.bench.stems.keeper PORT FOLDER SEED
 """
 
 from __future__ import annotations
