@@ -21,7 +21,7 @@ from plugin_host.takes.engines import EngineRequest, HotEngine, hot_engine
 SCENES = ("batch", "kill", "live")
 BARS, VARIATIONS = 8, 4
 QUICK_BARS, QUICK_VARIATIONS, QUICK_KILLS, QUICK_SECONDS = 1, 2, 3, 6.0
-KILLS, KILLED_WITHIN_SECONDS = 50, 5.0
+KILLS, KILLED_WITHIN_SECONDS = 50, 3.0
 COMMANDS_A_MINUTE = 8
 
 

@@ -1,7 +1,7 @@
 """Takes in Ardour: a guitar is selected and sent, a take is imported on its bar, the song is exported.
 
-At 137.5 bpm, in Ardour's own window on a screen without a monitor, with the embedded model and the scripts as
-`segue scripts` installs them.
+Then stems are ordered for both, and imported, each on a track of its own. At 137.5 bpm, in Ardour's own window on a
+screen without a monitor, with the embedded model and the scripts as `segue scripts` installs them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import ardour_rig
 import numpy as np
@@ -23,6 +24,7 @@ from plugin_host.takes.scripts import files
 from plugin_host.takes.take import read_recipe
 
 ROOT = Path(__file__).parents[3]
+LANES, SUPERCLOCK_HZ = ("drums", "bass"), 282_240_000  # of Ardour's times on the audio clock
 BPM, REGION_BAR, REGION_BARS, BARS = 137.5, 2, 4, 8
 GRID = Grid(ardour_rig.RATE, BPM)
 
@@ -99,7 +101,11 @@ def test_guitar_goes_out_and_music_comes_back_on_its_bar(
     picture = os.environ.get("SEGUE_ARDOUR_PICTURE")
     if picture:
         ardour.picture(Path(picture))
+    song_alone = ardour.text()
+    order_stems(ardour, watcher.inbox)
+    check_stems(ardour.text())
     ardour.quit()
+    (ardour.session / "song.ardour").write_text(song_alone)
     assert not ardour.faults.exists(), ardour.faults.read_text()
     take = Path(index.read_text().split("\t")[0])
     check_take(take)
@@ -108,6 +114,29 @@ def test_guitar_goes_out_and_music_comes_back_on_its_bar(
     check_song(tmp_path / "song.wav", take)
     assert watcher.end() == 0
     assert not (watcher.inbox / "watching.txt").exists()
+
+
+def order_stems(ardour: ardour_rig.Ardour, inbox: Path) -> None:
+    """Stems for the guitar and for the take, as the action *settings* says, imported and saved."""
+    settings = {"role": "melody", "bars": 1, "takes": 1, "lanes": ",".join(LANES), "variations": 1}
+    (inbox / "ardour-settings.txt").write_text("".join(f"{name}={value}\n" for name, value in settings.items()))
+    index, imported = inbox / "takes.txt", inbox / "imported-ardour.txt"
+    ardour.do("Editor/select-all-objects")
+    ardour.script(1, lambda: len(index.read_text().splitlines()) == 1 + 2 * len(LANES))
+    ardour.script(2, lambda: imported.read_text() == f"{1 + 2 * len(LANES)}\n")
+    ardour.save()
+
+
+def check_stems(session: str) -> None:
+    """A track for each stem, whose region begins on the first bar of what it was ordered for."""
+    tree = ElementTree.fromstring(session)
+    names = [route.get("name", "") for route in tree.iter("Route")]
+    for lane in LANES:
+        assert len([name for name in names if name.startswith(lane)]) == 2
+    begins = [region.get("length", "").partition("@a")[2] for region in tree.iterfind(".//Playlists/Playlist/Region")
+              if region.get("name", "").startswith(LANES)]  # fmt: skip
+    bars = [GRID.bar_start(bar) for bar in (REGION_BAR, REGION_BAR + REGION_BARS)]
+    assert sorted(round(int(begin) * ardour_rig.RATE / SUPERCLOCK_HZ) for begin in begins) == sorted(bars * len(LANES))
 
 
 def check_sent(path: Path) -> None:
