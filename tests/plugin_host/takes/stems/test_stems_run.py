@@ -216,9 +216,7 @@ def test_a_model_that_takes_a_context_hears_all_lanes_that_are_there(
     assert [region.role for region in read_recipe(tmp_path / "style" / "1" / "keys.wav").regions][-1] == "context"
 
 
-def test_each_stem_is_a_take_of_its_session(
-    order: StemsOrder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_stem_is_a_take_of_its_session(order: StemsOrder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One order is one batch; the head stays. A stem that is there and not in the history is added."""
     out = tmp_path / "out"
     order = replace(order, take=replace(order.take, session=out))
