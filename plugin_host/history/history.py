@@ -18,7 +18,6 @@ from plugin_host.history.node import RATING_MAX, Node, Reference
 RECIPE_BYTES_MAX = 2**20
 _COLUMNS = tuple(each.name for each in fields(Node) if each.name != "references")
 _STORED = tuple(name for name in _COLUMNS if name != "number")
-_PLACED = ("bpm", "start_beats")  # numbers of a reference
 _INSERT = f"INSERT INTO node ({', '.join(_STORED)}) VALUES ({', '.join('?' * len(_STORED))})"  # noqa: S608
 
 
@@ -155,7 +154,7 @@ class History:
         rows = self.connection.execute("SELECT * FROM reference WHERE node = ? ORDER BY rowid", (row["number"],))
         try:
             references = tuple(
-                Reference(*(str(each[name]) for name in ("role", "sha256")), *(float(each[name]) for name in _PLACED),
+                Reference(str(each["role"]), str(each["sha256"]), float(each["bpm"]), float(each["start_beats"]),
                           str(each["name"])) for each in rows
             )  # fmt: skip
             return Node(**{name: _READ.get(name, _same)(row[name]) for name in _COLUMNS}, references=references)

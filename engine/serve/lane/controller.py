@@ -140,7 +140,7 @@ class LaneController:
             self._waiting_from = self._clock.now_seconds()
         renderer = self.renderer
         if renderer is not None:
-            renderer.output.held_samples = self._watch.held_samples()
+            renderer.output.held.hold(self._watch.held_samples())
             if self._follower.follow(renderer, transport):
                 self._waiting_from = None if self._follower.quick else self._clock.now_seconds()
                 self.scheduler.made_anew(renderer, max(renderer.output.stream_made, renderer.stream_settled))

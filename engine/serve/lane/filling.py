@@ -23,7 +23,7 @@ def take_noted(
     renderer.keep(codes)
     transport, placement = clock.or_standing(), renderer.placement
     rate, left = transport.sample_rate_hz, max(0, renderer.output.ahead_samples(position_of(transport)))
-    if not renderer.output.held_samples or renderer.guard_input.verdict is None:
+    if not renderer.output.held.samples or renderer.guard_input.verdict is None:
         renderer.output.write()
     sounding = transport.playing and transport.position_samples >= placement.start_samples
     goes_on = written > placement.unheard_samples and not renderer.output.catch_up.stream_behind

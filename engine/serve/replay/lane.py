@@ -121,7 +121,7 @@ class PlayedLane:
             raise JournalError("there is no music yet")
         free = row.get("free")
         renderer.as_it_was(int(row.get("behind", 0)), float(row["gain"]), free, bool(row.get("finished")))
-        renderer.output.held_samples = int(row.get("held", 0))
+        renderer.output.held.hold(int(row.get("held", 0)))
         if name == "keep":
             renderer.read(args[0])
             return

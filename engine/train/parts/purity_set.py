@@ -53,7 +53,7 @@ def levels_of(groups: Audio, rng: random.Random) -> list[list[float]]:
     return [*alone, *drawn, [1.0] * 3]
 
 
-def made(seed: int, codec: Codec) -> dict[str, NDArray[np.int16]]:
+def made(seed: int, codec: Codec) -> tuple[NDArray[np.int16], NDArray[np.int16]]:
     """The mixes and parts of a piece.  [any]"""
     rng = random.Random(seed * 7 + 1)
     stems = render_stems(arrange(seed, rng.uniform(*SECONDS)), rng)
@@ -72,7 +72,7 @@ def made(seed: int, codec: Codec) -> dict[str, NDArray[np.int16]]:
         mixes.append(_through(codec, mix) if rng.random() < CODED else mix)
         all_parts.append(parts)
     whole = [np.rint(np.clip(np.stack(each), -1, 1) * FULL).astype(np.int16) for each in (mixes, all_parts)]
-    return {"mixes": whole[0], "parts": whole[1]}
+    return whole[0], whole[1]
 
 
 def _through(codec: Codec, audio: Audio) -> Audio:
@@ -98,7 +98,8 @@ def main() -> None:
             continue
         partial = path.with_suffix(".partial")
         with partial.open("wb") as file:
-            np.savez_compressed(file, **made(seed, codec))
+            mixes, parts = made(seed, codec)
+            np.savez_compressed(file, mixes=mixes, parts=parts)
         settle(partial, path)
         print(f"{seed}: {time.monotonic() - began:.0f} s", flush=True)
 

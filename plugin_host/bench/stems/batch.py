@@ -43,7 +43,8 @@ def both_ways(engine: HotEngine, out: Path, order: StemsOrder, show: Callable[[s
         took[name] = time.monotonic() - began
     files = sorted(path.relative_to(out / "batch") for path in (out / "batch").glob("*/*.wav"))
     unequal = sum(
-        not np.array_equal(*(read_take(out / name / file).audio for name in ("batch", "single"))) for file in files
+        not np.array_equal(read_take(out / "batch" / file).audio, read_take(out / "single" / file).audio)
+        for file in files
     )
     minutes = len(order.lanes) * order.variations * read_take(out / "batch" / files[0]).recipe.seconds / 60
     return [
@@ -91,7 +92,7 @@ def togetherness(folder: Path, order: StemsOrder) -> list[FigureRow]:
 
 
 def _compared(what: str, of: Mapping[tuple[int, str], Floats], names: list[str], count: int) -> list[FigureRow]:
-    own, other = [], []
+    own, other = list[float](), list[float]()
     for first, second in ((a, b) for number, a in enumerate(names) for b in names[number + 1 :]):
         for one in range(1, count + 1):
             for two in range(1, count + 1):

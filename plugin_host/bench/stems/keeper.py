@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from plugin_host.bench.stems.batch import order_of
+from plugin_host.console.screen import print_line
 from plugin_host.history.history import History
 from plugin_host.takes.engines import EngineRequest, hot_engine
 from plugin_host.takes.stems.run import make_stems
@@ -27,13 +28,19 @@ def main(port: int, folder: Path, seed: int) -> None:
             return
         with History(folder) as history:
             for node in history.keep([node.number for node in history.nodes("NOT kept")]):
-                print(node.number, flush=True)
+                _say(str(node.number))
 
     with hot_engine(EngineRequest(port), lambda line: None) as hot:
-        print("ready", flush=True)
+        _say("ready")
         make_stems(order, hot, folder, keep_all, lambda line: None)
         keep_all("")
-    print("done", flush=True)
+    _say("done")
+
+
+def _say(line: str) -> None:
+    """Print a line at once: the process may end at any moment."""
+    print_line(line)
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -15,12 +15,13 @@ from pathlib import Path
 
 from bridge.errors import SegueError
 from plugin_host.bench.bench import FigureRow
+from plugin_host.console.screen import print_line
 from plugin_host.history.check import faults_of
 from plugin_host.history.database import NAME as DATABASE
 from plugin_host.history.history import History
 from plugin_host.takes.take import read_take
 
-START_SECONDS = 60.0
+START_SECONDS, FAULTS_SHOWN = 60.0, 20
 
 
 class KeeperFailed(SegueError):
@@ -45,8 +46,8 @@ def kills(out: Path, port: int, count: int, seconds: float, show: Callable[[str]
             orders, done = orders + 1, done + 1
         show(f"killed {number + 1} of {count}")
     show("")
-    for fault in faults[:20]:
-        print(fault, file=sys.stderr)
+    for fault in faults[:FAULTS_SHOWN]:
+        print_line(fault)
     return [
         FigureRow("kill -9: times, while stems were made and kept", count, ""),
         FigureRow("kill -9: takes whose keep had returned", kept, ""),

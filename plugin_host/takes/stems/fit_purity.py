@@ -110,7 +110,8 @@ def read_set(path: Path) -> Set:
         kept = path / FEATURES
         if not kept.exists():
             parts = [_of_piece(file) for file in sorted(path.glob("[0-9]*.npz"))]
-            np.savez(kept, **{name: np.concatenate([part[name] for part in parts]) for name in "XYG"})
+            rows, shares, pieces = (np.concatenate([part[name] for part in parts]) for name in "XYG")
+            np.savez(kept, X=rows, Y=shares, G=pieces)
         path = kept
     with np.load(path) as found:
         return Set(np.asarray(found["X"], np.float64), np.asarray(found["Y"], np.float64), found["G"].astype(np.int64))

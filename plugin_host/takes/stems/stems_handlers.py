@@ -32,6 +32,7 @@ from plugin_host.takes.stems.run import Cancelled, make_stems
 ADDRESSES = (STEMS.address, STEMS_CANCEL.address)
 TELL_SECONDS = 0.2  # between messages about the same stem
 PEERS_MAX = 64
+OVER = ("done", "cancelled", "failed")
 Peer = Any  # a socket's address
 
 
@@ -101,6 +102,9 @@ class StemsHandlers:
         def tell(progress: Progress) -> None:
             if file is not None and not file.exists():
                 cancelled.set()
+            if progress.state in OVER:
+                with self._lock:
+                    self._cancels.pop(number, None)  # before who ordered it knows
             self._tell(number, progress)
 
         try:
