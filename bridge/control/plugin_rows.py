@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bridge.control import rows
 from bridge.control.arguments import WHOLE_MAX, Argument, Message
-from bridge.control.rows import ADDRESS, ROLES, TEXT
+from bridge.control.rows import ADDRESS, CAPTURED, TEXT
 
 PLUGIN_ROOT = f"{rows.ROOT}/plugin/"
 PLUGIN_PORT = 9620  # of the first plugin; the second one has 9621, and so on
@@ -48,7 +48,7 @@ PLUGIN_SET = _request(
     meaning="Sets a parameter of the plugin, as the host would.",
 )
 PLUGIN_CLEAR = _request(
-    "clear", Argument("role", "s", "of the captured music", choices=(*ROLES, ALL_ROLES), default=ALL_ROLES),
+    "clear", Argument("role", "s", "of the captured music", choices=(*CAPTURED, ALL_ROLES), default=ALL_ROLES),
     meaning="Removes captured music.",
 )
 PLUGIN_ENGINE = _request(

@@ -14,7 +14,7 @@ from bridge.control.arguments import TEXT_MAX, WHOLE_MAX, At, Message
 from bridge.control.packet import DATAGRAM_BYTES_MAX
 from bridge.control.parameters import KNOBS, PARAMETERS, Parameter
 from bridge.control.presets import preset_names
-from bridge.control.rows import LANE_STATES, LANES_MAX, ROLES, ROOT
+from bridge.control.rows import CAPTURED, LANE_STATES, LANES_MAX, ROOT
 from bridge.errors import BY_CODE, RegionError
 
 WIDTH = 120
@@ -43,8 +43,8 @@ def header() -> str:
             "namespace segue {",
             "",
             f"inline constexpr int {_joined((f'{name} = {value}' for name, value in _NUMBERS), 4, 26)};",
-            f"inline constexpr int preset_count = {len(preset_names())}, n_roles = {len(ROLES)};",
-            f"inline constexpr const char* roles[n_roles] = {{{_words(ROLES)}}};",
+            f"inline constexpr int preset_count = {len(preset_names())}, n_roles = {len(CAPTURED)};",
+            f"inline constexpr const char* roles[n_roles] = {{{_words(CAPTURED)}}};",
             f'inline constexpr const char* next_bar = "{At("bar").wire()}";',
             f'inline constexpr const char* all_roles = "{plugin_rows.ALL_ROLES}";',
             f'inline constexpr const char* plugin_root = "{plugin_rows.PLUGIN_ROOT}";',

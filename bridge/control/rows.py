@@ -10,13 +10,18 @@ ROOT = "/segue"
 SHORT = f"{ROOT}/do/"  # prefix of the short form of a request's address
 LANES_MAX = 64
 FIGURE_MAX = 2.0**40  # largest measured value in answers
-ROLES = ("melody", "style", "continue")
+CAPTURED = ("melody", "style", "continue")  # roles of the music that a plugin captures
+ROLES = (*CAPTURED, "context")
 LANE_STATES = ("idle", "preparing", "playing", "ended", "failed")
 
 ID = Argument("id", "i", "counted up by the client, repeated in the answer; 0: no id", low=0)
 LANE = Argument("lane", "i", "which stream of music", low=0, high=LANES_MAX - 1)
 AT = Argument("at", "at", "when it takes effect", "beats", default=NOW)
-ROLE = Argument("role", "s", "what the music is used for: melody, style, or audio prompt (`continue`)", choices=ROLES)
+ROLE_MEANING = (
+    "what the music is used for: melody, style, audio prompt (`continue`), or `context`: the music of other parts, "
+    "which the model hears and does not play"
+)
+ROLE = Argument("role", "s", ROLE_MEANING, choices=ROLES)
 BPM = Argument("bpm", "f", "tempo of the music, quarter notes a minute", "bpm", 20, 999)
 START = Argument("start_beats", "f", "beat of the host's timeline on which the music begins", "beats")
 LANE_STATE = Argument("state", "s", f"{', '.join(LANE_STATES[:-1])} or {LANE_STATES[-1]}")

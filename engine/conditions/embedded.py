@@ -1,7 +1,8 @@
 """Conditions of the embedded model: text and style as memory, melody and the host's tempo frame by frame.
 
     rows     conditional, (without text,) null: only what guidance leads away from: a faint grid between the
-             beats, and tones outside the key
+             beats, and tones outside the key. The context is in all rows: it is heard, not asked for; guidance
+             towards it has the model play it as well
     memory   16 text vectors, then 8 style vectors, zeros if not given
 
 References are read at the window's offset on the stream's own time, so a looped region stays in phase. Without a
@@ -57,6 +58,7 @@ STYLE_FRAMES = 150
 STRIDE_FRAMES = 200
 TRAINED_RMS = 0.09
 QUIETEST_RMS = 1e-4
+HEARD_COLUMNS = slice(CONTEXT_COLUMNS.start, CONTEXT_GIVEN + 1)
 OFF_BEATS = 0.25  # the null row's grid: between two eighths
 OFF_SHARE = 0.3  # its strength; measured: onsets as clearly on the eighths as in the training set, 1 is stiffer
 
@@ -139,6 +141,7 @@ class EmbeddedConditioner:
         if guidance.rows == 3:
             kinds.insert(1, replace(ask, text=None))
         frames = torch.stack([self._frames(kind, offset, count) for kind in kinds])
+        frames[-1, :, HEARD_COLUMNS] = frames[0, :, HEARD_COLUMNS]
         if ask.grid is not None:
             frames[-1, :, TEMPO_COLUMNS] = self._pushed_from(ask.grid, offset, count)
         if self._keeps_chords(ask) and ask.harmony is not None:
@@ -236,6 +239,7 @@ class EmbeddedConditioner:
         for row in rows[:-1]:
             row[first_row:, TEMPO_COLUMNS] = new[:, TEMPO_COLUMNS]
             row[first_row:, MELODY_COLUMNS] = new[:, MELODY_COLUMNS]
+        for row in rows:
             row[first_row:, CONTEXT_COLUMNS] = new[:, CONTEXT_COLUMNS][:, : row[:, CONTEXT_COLUMNS].shape[1]]
         rows[-1][first_row:, TEMPO_COLUMNS] = self._pushed_from(ask.grid, first, count)
 

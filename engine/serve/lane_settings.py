@@ -15,7 +15,7 @@ from bridge.time import units
 if TYPE_CHECKING:
     from torch import Tensor
 
-MELODY, STYLE, CONTINUE = ROLES
+MELODY, STYLE, CONTINUE, CONTEXT = ROLES
 _DRAWN, _CONDITIONS = (
     tuple(row for row in PARAMETERS.values() if row.regenerates is depth) for depth in (Depth.DRAWN, Depth.WINDOW)
 )
@@ -118,7 +118,7 @@ class LaneSettings:
         """The language model's conditioning: when it changes, an open window cannot go on.  [any]"""
         values = tuple(self.get(row) for row in _CONDITIONS)
         reseeds = self.reseeds if STYLE in self.regions else None  # the seed draws the start of the style excerpt
-        return self.prompt, values, reseeds, tuple(id(self.regions.get(role)) for role in (MELODY, STYLE))
+        return self.prompt, values, reseeds, tuple(id(self.regions.get(role)) for role in (MELODY, STYLE, CONTEXT))
 
     def depth(self, other: LaneSettings) -> Depth:
         """How much a change from these settings to others regenerates.  [any]"""

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from plugin_host.cli.guard import guarded
-from plugin_host.cli.options import Device, JamBench, SyncBench, SyncMinutes, SyncOnly, SyncSeconds, SyncTempi
+from plugin_host.cli.options import (
+    Device,
+    JamBench,
+    StemsBench,
+    SyncBench,
+    SyncMinutes,
+    SyncOnly,
+    SyncSeconds,
+    SyncTempi,
+)
 
 if TYPE_CHECKING:
     from plugin_host.bench.models import Table
@@ -33,7 +42,7 @@ def bench(
     out: Annotated[Path | None, typer.Option(help="JSON file with all figures; with --sync a folder.")] = None,
     device: Device = "auto",
     quick: Annotated[
-        bool, typer.Option("--quick", help="Ring and host only, no model; with --sync a short run.")
+        bool, typer.Option("--quick", help="Ring and host only, no model; with --sync or --stems a short run.")
     ] = False,
     models: Models = "",
     precision: Precisions = "",
@@ -46,46 +55,54 @@ def bench(
     tempo_seconds: SyncSeconds = 300.0,
     only: SyncOnly = "",
     jam: JamBench = False,
+    stems: StemsBench = False,
 ) -> None:
     """Measure this computer: the ring, the model's speed, time to first sound.
 
-    --models measures the speed of each model, compared with transformers and with the memory bandwidth; it uses random
-    weights for models that are not on this machine. --sync measures whether the music is on the host's beat, at any
-    tempo, through changes, stalls and a dead engine. --jam plays jams through a JACK server, and measures them.
+    --models measures each model's speed, compared with transformers and with the memory bandwidth; it uses random
+    weights for models that are not on this machine. --sync measures whether the music is on the host's beat, through
+    changes, stalls and a dead engine. --jam plays jams through a JACK server, and measures them. --stems makes stems at
+    once and one by one, kills them, and compares what was live with what is rendered from its journal.
 
     \b
     segue bench                                   # under two minutes
     segue bench --models small --fast             # one model's speed
     segue bench --sync --quick                    # the beat, about two minutes
     segue bench --jam --minutes 10                # jams; needs JACK
+    segue bench --stems --quick                   # stems and journals, about two minutes
     """
-    from plugin_host.console.screen import Screen
-
-    _one_kind(sync + bool(models) + jam, bool(precision or fast or threads or limit_minutes) and not models)
-    if jam:
-        _bench_jam(out, minutes, only)
-        return
-    if sync:
-        from plugin_host.bench.sync.command import parse_options, run_sync_bench
-
-        options = parse_options(out, device, quick, minutes, tempi, tempo_seconds, only)
-        run_sync_bench(options, Screen())
+    _one_kind(sync + bool(models) + jam + stems, bool(precision or fast or threads or limit_minutes) and not models)
+    if jam or stems:
+        _bench_jam(out, minutes, only) if jam else _bench_stems(out, minutes, only, quick)
         return
     if models:
         from plugin_host.bench.models import Table
 
         _bench_models(Table(models, precision, device, fast, threads, limit_minutes), out)
         return
+    if sync:
+        _bench_sync(out, device, quick, minutes, tempi, tempo_seconds, only)
+        return
     from plugin_host.bench.bench import run_bench
+    from plugin_host.console.screen import Screen
 
     run_bench(out or Path("segue-bench.json"), device, quick, Screen())
 
 
 def _one_kind(kinds: int, models_only: bool) -> None:
     if kinds > 1:
-        raise typer.BadParameter("--sync, --models and --jam measure different things: choose one")
+        raise typer.BadParameter("--sync, --models, --jam and --stems measure different things: choose one")
     if models_only:
         raise typer.BadParameter("--precision, --fast, --threads and --limit-minutes need --models")
+
+
+def _bench_sync(
+    out: Path | None, device: str, quick: bool, minutes: float, tempi: str, tempo_seconds: float, only: str
+) -> None:
+    from plugin_host.bench.sync.command import parse_options, run_sync_bench
+    from plugin_host.console.screen import Screen
+
+    run_sync_bench(parse_options(out, device, quick, minutes, tempi, tempo_seconds, only), Screen())
 
 
 def _bench_models(table: Table, out: Path | None) -> None:
@@ -103,3 +120,11 @@ def _bench_jam(out: Path | None, minutes: float, only: str) -> None:
 
     names = tuple(each.strip() for each in only.split(",") if each.strip())
     run_jam_bench(JamBenchOptions(out or Path("segue-jam-bench"), minutes, names), Screen())
+
+
+def _bench_stems(out: Path | None, minutes: float, only: str, quick: bool) -> None:
+    from plugin_host.bench.stems.command import StemsBenchOptions, run_stems_bench
+    from plugin_host.console.screen import Screen
+
+    names = tuple(each.strip() for each in only.split(",") if each.strip())
+    run_stems_bench(StemsBenchOptions(out or Path("segue-stems-bench"), minutes, names, quick), Screen())

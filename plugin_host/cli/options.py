@@ -88,7 +88,7 @@ LinkOut = Annotated[bool, typer.Option("--link-out", help="Lead an Ableton Link 
 SyncBench = Annotated[bool, typer.Option("--sync", help="Measure the distance from the beat instead.")]
 SyncMinutes = Annotated[
     float,
-    typer.Option(min=0.2, max=600, help="With --sync: minutes under load; with --jam: of a jam."),
+    typer.Option(min=0.2, max=600, help="With --sync: minutes under load; with --jam: of a jam; with --stems: live."),
 ]
 SyncTempi = Annotated[str, typer.Option(help="With --sync: tempos in bpm, like 93.7,128.")]
 SyncSeconds = Annotated[float, typer.Option(min=10, max=3600, help="With --sync: seconds of music at each tempo.")]
@@ -96,10 +96,11 @@ SyncOnly = Annotated[
     str,
     typer.Option(
         help="With --sync: only these of tempi,loops,changes,loop,stall,kill,control,dial,holes; with --jam: of "
-        "latency,trade,accompany,leak,offline,kill."
+        "latency,trade,accompany,leak,offline,kill; with --stems: of batch,kill,live."
     ),
 ]
 JamBench = Annotated[bool, typer.Option("--jam", help="Measure jams instead; needs JACK.")]
+StemsBench = Annotated[bool, typer.Option("--stems", help="Measure stems and journals instead.")]
 
 
 def values_of(pairs: list[str] | None) -> dict[str, float]:

@@ -101,7 +101,8 @@ def _make(
     from plugin_host.takes.stems.order import StemsOrder
     from plugin_host.takes.stems.run import make_stems
 
-    order, screen = StemsOrder(TakeOrder(**take), read_lanes(lanes), variations, guarded, at_once), Screen()
+    screen = Screen()
+    order = StemsOrder(TakeOrder(**take, session=out), read_lanes(lanes), variations, guarded, at_once)
     base = looked_at(order.take, screen.say, out)
     with hot_engine(engine, screen.say) as hot:
         folder = make_stems(order, hot, out, screen.say, screen.show, base=base)

@@ -57,6 +57,7 @@ class EngineClient(LaneCalls):
         timeout_seconds: float = CALL_SECONDS,
         slow_timeout_seconds: float = SLOW_CALL_SECONDS,
     ) -> None:
+        self.port = port  # of the engine
         self._hello = (0, name, secret)
         self.latest_model = ""  # the last one reported as ready; empty for none so far
         self._on_event, self._on_heard = on_event, on_heard

@@ -50,7 +50,10 @@ def connect(folder: Path, create: bool) -> sqlite3.Connection:
     with faults(path):
         connection = sqlite3.connect(path, timeout=WAIT_SECONDS, isolation_level=None)
         with _closed_on_fault(connection):
-            _prepare(connection, (*_PRAGMAS, "journal_mode=WAL", "synchronous=FULL", "fullfsync=ON"))
+            _prepare(connection, _PRAGMAS)
+            if _schema(connection) or _version(connection) != (0, 0):
+                _check_tables(connection, path)  # before anything is written to it
+            _prepare(connection, ("journal_mode=WAL", "synchronous=FULL", "fullfsync=ON"))
             if not _schema(connection):
                 _create(connection)
             _check_tables(connection, path)
@@ -112,8 +115,7 @@ def _create(connection: sqlite3.Connection) -> None:
 
 
 def _check_tables(connection: sqlite3.Connection, path: Path) -> None:
-    application = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    application, version = _version(connection)
     if application != APPLICATION:
         raise HistoryError(f"{path} is no history of Segue's")
     if version != VERSION:
@@ -122,6 +124,13 @@ def _check_tables(connection: sqlite3.Connection, path: Path) -> None:
         raise HistoryError(
             f"{path} has other tables than a history of version {VERSION}: it was changed, or is damaged"
         )
+
+
+def _version(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Application and version of a database; zeros for a new one."""
+    names = ("application_id", "user_version")
+    application, version = (int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in names)
+    return application, version
 
 
 def _schema(connection: sqlite3.Connection) -> list[str]:
@@ -153,3 +162,5 @@ def faults(path: Path) -> Iterator[None]:
         raise HistoryNotWritten(f"{error.filename or path} cannot be used: {error.strerror or error}") from None
     except sqlite3.DatabaseError as error:
         raise HistoryError(f"{path} is damaged, or no database: {error}") from None
+    except (TypeError, ValueError, OverflowError) as error:  # values that its columns never have
+        raise HistoryError(f"{path} is damaged: {error}") from None

@@ -31,7 +31,7 @@ def head(history: History) -> Head:
         at = int(history.connection.execute("SELECT move FROM head").fetchone()[0])
         row = history.connection.execute("SELECT node, bar FROM move WHERE number = ?", (at,)).fetchone()
         later = history.connection.execute("SELECT 1 FROM move WHERE number > ? LIMIT 1", (at,)).fetchone()
-    node, bar = (int(row["node"]), int(row["bar"])) if row else (0, 0)
+        node, bar = (int(row["node"]), int(row["bar"])) if row else (0, 0)
     return Head(node, bar, at > 0, later is not None)
 
 

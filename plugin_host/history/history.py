@@ -152,10 +152,13 @@ class History:
 
     def _from_row(self, row: Any) -> Node:
         rows = self.connection.execute("SELECT * FROM reference WHERE node = ? ORDER BY rowid", (row["number"],))
-        references = tuple(Reference(**{name: each[name] for name in each.keys() if name != "node"}) for each in rows)  # noqa: SIM118
         try:
+            references = tuple(
+                Reference(str(each["role"]), str(each["sha256"]), float(each["bpm"]), float(each["start_beats"]),
+                          str(each["name"])) for each in rows
+            )  # fmt: skip
             return Node(**{name: _READ.get(name, _same)(row[name]) for name in _COLUMNS}, references=references)
-        except (ValueError, TypeError, zlib.error) as error:
+        except (ValueError, TypeError, OverflowError, zlib.error) as error:
             raise HistoryError(f"take {row['number']} in {self.path} is damaged: {error}") from None
 
 

@@ -38,7 +38,12 @@ def unpack(data: bytes) -> tuple[Codes, float]:
     if not 1 <= bits <= 15 or not frames <= FRAMES_MAX:
         raise ValueError(f"codes of {bits} bits, {frames} frames are not read")
     size = (codebooks * frames * bits + 7) // 8
-    plain = zlib.decompressobj().decompress(data[_HEAD.size :], size) if deflated and size else data[_HEAD.size :]
+    plain = data[_HEAD.size :]
+    if deflated and size:
+        try:
+            plain = zlib.decompressobj().decompress(plain, size)
+        except zlib.error as error:
+            raise ValueError(f"the codes are damaged: {error}") from None
     if len(plain) != size:
         raise ValueError(f"{len(plain)} bytes of codes, {size} are needed")
     planes = np.unpackbits(np.frombuffer(plain, np.uint8))[: codebooks * frames * bits]

@@ -99,11 +99,11 @@ class Processor:
         reader = self._take_offered()
         self._follow(transport, n_samples)
         counters = self.counters
-        counters.blocks += 1
-        counters.samples += n_samples
         if reader is not None:
             reader.publish(transport, self.seek_id, n_samples, counters.underruns, counters.missed_samples)
             reader.look()
+        counters.blocks += 1  # once the engine can know where the host is: others wait for that
+        counters.samples += n_samples
         self._level.follow(None if reader is None else reader.fader, self.seek_id)
         if transport.playing:
             self._play(out, position)

@@ -16,6 +16,7 @@ from plugin_host.playback.processor import Processor
 
 BLOCK_SAMPLES = 256
 SEEKS_MAX = 100_000
+HOURS_MAX = 24  # of music in one recording
 
 
 class RenderError(SegueError):
@@ -38,6 +39,7 @@ class HeardHost:
         self._host: Transport | None = None
         self._position = 0  # of the other host
         self._played = 0  # of this one
+        self._due = 0  # samples of all stretches
         self._ahead: list[tuple[Transport, int]] = []  # stretches to play, and where they end
 
     @property
@@ -80,6 +82,8 @@ class HeardHost:
 
     def _play_on(self, before: Transport, host: Transport, sample: int) -> None:
         """Play on the stretch of `before`, through its loop, to where `host` is."""
+        if not 0 <= host.seek_id - before.seek_id <= SEEKS_MAX:
+            raise RenderError(f"the host's seek id is {host.seek_id} after {before.seek_id}")
         for _ in range(host.seek_id - before.seek_id):
             if before.loop_beats is None:
                 break
@@ -106,6 +110,9 @@ class HeardHost:
     def _stretch(self, host: Transport, end: int) -> None:
         """Play from the other host's position up to a sample, once the stretches before are played."""
         if self._position < end:
+            self._due += end - self._position
+            if self._due > HOURS_MAX * 3600 * self.processor.sample_rate_hz:
+                raise RenderError(f"the journal has more than {HOURS_MAX} hours of music without an end")
             self._ahead.append((replace(host, playing=True, position_samples=self._position), end))
             self._position = end
 

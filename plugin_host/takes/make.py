@@ -205,10 +205,12 @@ def _run(
 
 
 def _check_whole(processor: Processor, host: Host, length: int) -> None:
-    """Check that a take is complete and has no gaps: nothing missed, held or muted."""
+    """Check that a take is complete and has no gaps: all of it played, nothing missed, held or muted."""
     counters = processor.counters
     if host.recorded_samples < length:
         raise TakeFailed(f"only {host.recorded_samples} of {length} samples came")
     if counters.missed_samples or counters.held_samples or counters.muted_samples:
         missing = counters.missed_samples + counters.held_samples + counters.muted_samples
         raise TakeFailed(f"the engine left {missing} samples out; is it stuck, or the machine out of memory?")
+    if counters.played_samples < length:
+        raise TakeFailed(f"the engine ended the music after {counters.played_samples} of {length} samples")

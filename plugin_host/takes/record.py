@@ -40,12 +40,14 @@ def node_of(folder: Path, recipe: Recipe, file: Path, variation: int = 1, lane: 
 class Recorder:
     """Adds the takes of one order to a session, part by part as they are made; the head moves to the first.
 
-    A fault of the history is said, not raised: the takes are on the disk, and `segue takes add` adds them later.
+    A fault of the history is said, not raised: the takes are on the disk, and `segue takes add` adds them later. With
+    `stays` the head stays where it is: nothing goes on from a stem by itself.
     """
 
     session: Path
     parent: int
     say: Callable[[str], None]
+    stays: bool = False
     batch: int = 0
     count: int = 0
 
@@ -62,7 +64,7 @@ class Recorder:
                     for number, (path, recipe) in enumerate(made, first)
                 ]
                 added = history.add(nodes, self.parent)
-                if not self.count:
+                if not self.count and not self.stays:
                     go(history, added[0].number)
         except SegueError as error:
             self.say(f"      not in the history: {error}")

@@ -56,7 +56,7 @@ def head_line(history: History, now: Head | None = None) -> str:
 def describe(history: History, node: Node) -> Iterator[str]:
     """Everything about a node, as lines.  [any]"""
     yield line_of(node).strip()
-    made = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(node.made_at))
+    made = _time(node.made_at)
     meter = f"{node.numerator}/{node.denominator}"
     yield f"made {made}, {node.bpm:g} bpm, {meter}, {node.rate_hz} Hz, order {node.batch}"
     yield f"model: {plain(node.model)}, {plain(node.precision)}, weights {plain(node.model_sha256[:12]) or 'not known'}"
@@ -67,7 +67,22 @@ def describe(history: History, node: Node) -> Iterator[str]:
     for each in node.references:
         yield f"reference: {plain(each.role)}, {plain(each.name)}, {each.bpm:g} bpm, from beat {each.start_beats:g}"
     if node.tokens:
-        codes, rate = unpack(node.tokens)
-        yield f"codes: {codes.shape[1]} frames of {codes.shape[0]}, {rate:g} a second, {len(node.tokens)} bytes"
+        yield f"codes: {_codes(node.tokens)}, {len(node.tokens)} bytes"
     if not history.has_file(node):
         yield f"its file is not there: `segue takes again {node.number}` makes it again"
+
+
+def _time(seconds: float) -> str:
+    """A time since 1970 in words; a session may come from elsewhere."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+    except (ValueError, OverflowError, OSError):
+        return "at a time beyond all calendars"
+
+
+def _codes(tokens: bytes) -> str:
+    try:
+        codes, rate = unpack(tokens)
+    except ValueError as error:
+        return f"damaged ({error})"
+    return f"{codes.shape[1]} frames of {codes.shape[0]}, {rate:g} a second"

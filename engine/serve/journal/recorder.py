@@ -19,9 +19,8 @@ from bridge.ring.form import Audio, PlaybackPlan, RingForm
 from bridge.ring.writer import RingWriter
 from bridge.time.transport import Transport
 from engine.serve.journal.values import plain
-from engine.serve.journal.writer import JournalWriter
+from engine.serve.journal.writer import VERSION, JournalWriter
 
-VERSION = 1
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -13,6 +13,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import os
+import re
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from fractions import Fraction
@@ -41,6 +44,8 @@ CLASSES: dict[str, type] = {
     )
 }  # fmt: skip
 DEPTH_MAX = 32
+AUDIO_BYTES_MAX = 2**30
+_FRACTION = re.compile(r"-?[0-9]{1,60}/[1-9][0-9]{0,60}\Z")
 Keep = Callable[[Tensor], str]
 Find = Callable[[str], Tensor]
 
@@ -83,7 +88,7 @@ def real(value: Any, find: Find, depth: int = 0) -> Any:
     kind, of = str(value.get("is")), value.get("of", ())
     try:
         if kind == "fraction":
-            return Fraction(str(of))
+            return _fraction(str(of))
         if kind == "audio":
             return find(value["file"])
         if kind == "codes":
@@ -96,6 +101,13 @@ def real(value: Any, find: Find, depth: int = 0) -> Any:
         return CLASSES[kind](**inside)
     except (KeyError, TypeError, ValueError) as error:
         raise JournalError(f"the journal has a value of kind {kind[:40]!r} that cannot be read: {error}") from None
+
+
+def _fraction(text: str) -> Fraction:
+    """A fraction as `plain` writes it; ValueError for other texts, among them powers of ten without end."""
+    if not _FRACTION.match(text):
+        raise ValueError(f"{text[:40]!r} is no fraction")
+    return Fraction(text)
 
 
 def codes_text(codes: Tensor) -> dict[str, Any]:
@@ -121,8 +133,11 @@ def read_audio(folder: Path, name: str) -> Tensor:
     if len(name) != 68 or not name.endswith(".npy") or set(name[:-4]) - set("0123456789abcdef"):
         raise JournalError(f"{name[:80]!r} is no name of a reference")
     try:
+        status = os.stat(folder / name)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > AUDIO_BYTES_MAX:
+            raise ValueError(f"it is no plain file of at most {AUDIO_BYTES_MAX} bytes")
         array = np.load(folder / name, allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, MemoryError) as error:
         raise JournalError(f"reference {name} of the journal cannot be read: {error}") from None
     audio = torch.from_numpy(np.ascontiguousarray(array, np.float32))
     if audio_name(audio) != name:

@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import queue
+import stat
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +23,8 @@ from bridge.system.whole_file import put
 from engine.serve.journal.values import JournalError, audio_name
 
 JOURNAL, REFERENCES = "journal.jsonl", "references"
+VERSION = 1
+BYTES_MAX = 2**30
 FOLDERS_MAX = 10_000
 LINES_MAX = 20_000  # that wait for a disk; then the journal ends
 CLOSE_SECONDS = 0.5  # that a lane waits for its disk; the thread goes on after that
@@ -114,11 +117,17 @@ def read_journal(folder: Path) -> list[dict[str, Any]]:
     """The complete lines of a journal; JournalError if there is none or it is none.  [any]"""
     path = folder / JOURNAL
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > BYTES_MAX:
+            raise JournalError(f"{path} is no plain file of at most {BYTES_MAX} bytes")
         rows = [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
     except OSError as error:
         raise JournalError(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise JournalError(f"{path} is no journal: {error}") from None
     if not rows or not all(isinstance(row, dict) for row in rows) or rows[0].get("kind") != "journal":
         raise JournalError(f"{path} is no journal of a lane")
+    if rows[0].get("version") != VERSION:
+        found = str(rows[0].get("version"))[:20]
+        raise JournalError(f"{path} is of version {found}, this Segue reads {VERSION}; update it")
     return rows

@@ -1,7 +1,7 @@
 """Several continuations of a lane's next second, made in one batch; the best is used. All of it [generate].
 
 stretch    |--- own seed ---|--- best of 4 ---|--- best of 4 ---|     STRETCH_FRAMES, counted from the start
-ring       must hold enough to wait for all of them, else the stream goes on without candidates
+ring       must hold enough to wait for all of them, else the stream goes on without candidates; hosts that wait do
 """
 
 from __future__ import annotations
@@ -81,14 +81,18 @@ class Candidates:
         candidate_set = self.candidate_set
         assert candidate_set is not None
         mine = renderer.version == self._version and renderer.stream is candidate_set.streams[0]
-        return mine and (fill_seconds > LOW_SECONDS or candidate_set.done)
+        return mine and (self._lane.waits or fill_seconds > LOW_SECONDS or candidate_set.done)
 
     def _affords(self, renderer: StreamRenderer, fill_seconds: float) -> bool:
         """Whether a stretch begins here and the ring's fill lasts until all candidates are made."""
         count, ratio, frame = self._count(), self._timing.realtime_ratio, _stream_frame(renderer)
         if count < 2 or frame <= 0 or frame % STRETCH_FRAMES or renderer.stream.n_frames != renderer.taken_frames:
             return False
-        if renderer.stream.finished or ratio < SPARE_RATIO * count:
+        if renderer.stream.finished:
+            return False
+        if self._lane.waits:  # time plays no part: the same each time
+            return True
+        if ratio < SPARE_RATIO * count:
             return False
         codec = renderer.model.codec
         seconds = STRETCH_FRAMES * codec.frame_samples / codec.sample_rate

@@ -140,6 +140,7 @@ class LaneController:
             self._waiting_from = self._clock.now_seconds()
         renderer = self.renderer
         if renderer is not None:
+            renderer.output.held.hold(self._watch.held_samples())
             if self._follower.follow(renderer, transport):
                 self._waiting_from = None if self._follower.quick else self._clock.now_seconds()
                 self.scheduler.made_anew(renderer, max(renderer.output.stream_made, renderer.stream_settled))
@@ -173,8 +174,10 @@ class LaneController:
     def take(self, codes: torch.Tensor) -> None:
         """Write the stream's new frames [K, n]."""
         noted = self.lane.clock, self.timing, self.renewal, self._lead_seconds()
-        if self.renderer is not None and take_noted(self.renderer, codes, *noted):
-            self._wrote()
+        if self.renderer is not None:
+            first = self.lane.waits and self._state == PREPARING  # what is held back has begun, too
+            if take_noted(self.renderer, codes, *noted) or (first and self.renderer.output.stream_made > 0):
+                self._wrote()
 
     def fail(self, error: Exception) -> None:
         """Stop this lane's stream; the ring's music still plays, and the stream may be retried: see `Retries`."""

@@ -16,13 +16,15 @@ def take_noted(
 ) -> bool:
     """Decode new frames [K, n] and write them to the ring; returns whether anything was written.
 
-    While the host plays, the fill is measured right before writing, at its lowest.
+    While the host plays, the fill is measured right before writing, at its lowest. What a guard may take back for a
+    host that waits is written once it has looked.
     """
     written = renderer.output.stream_written
     renderer.keep(codes)
     transport, placement = clock.or_standing(), renderer.placement
     rate, left = transport.sample_rate_hz, max(0, renderer.output.ahead_samples(position_of(transport)))
-    renderer.output.write()
+    if not renderer.output.held.samples or renderer.guard_input.verdict is None:
+        renderer.output.write()
     sounding = transport.playing and transport.position_samples >= placement.start_samples
     goes_on = written > placement.unheard_samples and not renderer.output.catch_up.stream_behind
     if sounding and goes_on and transport.seek_id == placement.seek_id:

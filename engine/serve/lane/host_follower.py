@@ -234,7 +234,10 @@ class HostFollower:
         made, end = renderer.placement.host_of(renderer.output.stream_made), placement.end_samples
         if min(end, renderer.placement.end_samples) <= made:  # already made, or nearly
             placement = replace(placement, end_samples=renderer.placement.end_samples)
+        told = renderer.placement.end_samples
         renderer.steer(placement)
+        if placement.end_samples != told:  # the host stops at the plan's end
+            renderer.output.take_turn(position_of(transport), self._next_plan_revision())
         if placement.end_samples != end and ends_off > OFF_SECONDS * rate:
             if end < placement.end_samples:
                 renderer.end_at(end, self._next_plan_revision())

@@ -52,9 +52,24 @@ class CatchUp:
         self.stream_behind = FIRST
 
 
+class HeldBack:
+    """The newest music, which the guard may still take back: it is not for the ring until the end is made."""
+
+    samples = 0
+
+    def hold(self, samples: int) -> None:
+        """Hold so much back from now on.  [generate]"""
+        self.samples = samples
+
+    def of(self, made: StreamSample, end: StreamSample) -> int:
+        """How many samples are held back of music made up to `made`, whose last is before `end`.  [generate]"""
+        return 0 if made >= end else self.samples
+
+
 def _state(output: RingOutput) -> dict[str, Any]:
-    """What recorded operations depend on besides earlier ones: the place to catch up with, and the present gain."""
-    return {"behind": output.catch_up.stream_behind or None, "gain": output.fader.set_to[0]}
+    """What recorded operations depend on besides earlier ones: where to catch up with, the gain, what is held back."""
+    held = output.held.samples or None
+    return {"behind": output.catch_up.stream_behind or None, "gain": output.fader.set_to[0], "held": held}
 
 
 operation = recorded("output", lambda output: output.ring, _state)
@@ -78,6 +93,7 @@ class RingOutput:
         self.stream_written = FIRST  # stream samples in the ring, or discarded before the start
         self._stream_begun = FIRST  # where writing last restarted
         self._pending = torch.zeros(0, ring.form.channels)
+        self.held = HeldBack()
 
     # -- progress --------------------------------------------------------------------------------
 
@@ -108,8 +124,9 @@ class RingOutput:
     def wants(self, position_samples: HostSample, lead_seconds: float) -> bool:
         """Whether more music is needed for a host at `position_samples`: never more than the lead."""
         position = max(self.placement.stream_of(position_samples), self.placement.unheard_samples)
-        due = min(position + int(lead_seconds * self.ring.form.sample_rate_hz), self.stream_end)
-        return self.stream_made < due and not len(self._pending)
+        lead, held = int(lead_seconds * self.ring.form.sample_rate_hz), self.held.of(self.stream_made, self.stream_end)
+        due = min(position + lead + held, self.stream_end)
+        return self.stream_made < due and len(self._pending) <= held
 
     # -- placement ------------------------------------------------------------------------------------
 
@@ -148,9 +165,11 @@ class RingOutput:
     # -- writing --------------------------------------------------------------------------------------
 
     def go_on_at(self, stream_samples: StreamSample) -> None:
-        """Continue at `stream_samples`, with nothing pending."""
-        self.stream_written = self._stream_begun = stream_samples
-        self._pending = self._pending[:0]
+        """Continue at `stream_samples`, with nothing pending but what is held back before it."""
+        kept = stream_samples - self.stream_written if self.held.samples else 0
+        kept = kept if 0 < kept <= len(self._pending) else 0
+        self._pending, self._stream_begun = self._pending[:kept], stream_samples
+        self.stream_written = StreamSample(stream_samples - kept)
         self._stage.go_on_at(stream_samples)
         self.writing = self.placement
 
@@ -191,7 +210,7 @@ class RingOutput:
 
     @operation
     def write(self, plan_revision: int | None = None) -> int:
-        """Write pending samples to the ring as far as there is room; returns how many.
+        """Write pending samples that are not held back to the ring as far as there is room; returns how many.
 
         The blocks get the plan's revision, or `plan_revision`, whose plan is set later.
         """
@@ -199,9 +218,8 @@ class RingOutput:
         total = 0
         behind = min(max(0, self.catch_up.stream_behind - self.stream_written), len(self._pending))
         self.stream_written, self._pending = StreamSample(self.stream_written + behind), self._pending[behind:]
-        while len(self._pending):
+        while (count := len(self._pending) - self.held.of(self.stream_made, self.stream_end)) > 0:
             begin = self.writing.host_of(self.stream_written)
-            count = len(self._pending)
             if self.loop is not None and begin < self.loop[1]:
                 count = min(count, self.loop[1] - begin)
             part = self._pending[:count].numpy()
@@ -229,6 +247,9 @@ class RingOutput:
 
     def end_at(self, end_samples: HostSample, plan_revision: int) -> None:
         """End the music at a host position, with a fade before it if made music reaches beyond."""
+        if self.held.samples:
+            self.held.hold(0)
+            self.write()
         made = self.stream_made
         self.placement = replace(self.placement, end_samples=max(end_samples, self.placement.zero_samples))
         if self.stream_end >= made:

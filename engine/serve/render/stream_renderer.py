@@ -40,6 +40,7 @@ def _state(renderer: StreamRenderer) -> dict[str, Any]:
     """What recorded operations depend on besides earlier ones."""
     output, stream = renderer.output, renderer.stream
     sound = {"behind": output.catch_up.stream_behind or None, "gain": output.fader.set_to[0]}
+    sound["held"] = output.held.samples or None
     return sound | {"free": stream.free_frame, "finished": stream.finished or None}
 
 

@@ -23,6 +23,7 @@ OPERATIONS = {
     "ring": ("set_plan", "_change_fader"),
 }
 ROOM = 4  # times as much as the first ring: what its host had read stays out of the way
+SAMPLES_MAX = 192_000 * 3600 * 48  # two days
 HOLE_SECONDS = 60  # a longer hole stays one
 Play = Callable[[Transport, int], None]
 
@@ -48,9 +49,9 @@ class PlayedLane:
             names = ("sample_rate_hz", "channels", "block_samples", "capacity_blocks")
             rate, channels, block, capacity = (int(first[name]) for name in names)
             form = RingForm(rate, channels, block, ROOM * capacity, int(first["lane"]))
-        except (KeyError, TypeError, ValueError) as error:
+            self.ring = PlayedRing(Segment.create(segment_name(form.lane), form.n_bytes), form)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise JournalError(f"the journal's first line is incomplete: {error}") from None
-        self.ring = PlayedRing(Segment.create(segment_name(form.lane), form.n_bytes), form)
         self.ring.heard_by(self._play_to)
         return self.ring
 
@@ -59,7 +60,7 @@ class PlayedLane:
             self._play(self._host, sample)
 
     def run(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Carry out lines; JournalError names the one that cannot be."""
+        """Carry out lines; JournalError names the one that cannot be, or that is too far from the one before."""
         for number, row in enumerate(rows, 2):
             if self.ended:
                 return
@@ -67,7 +68,7 @@ class PlayedLane:
                 self._carry_out(row)
             except JournalError as error:
                 raise JournalError(f"line {number} ({row.get('kind')}): {error}") from None
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
+            except Exception as error:  # it may come from anywhere: whatever its values lead to
                 raise JournalError(f"line {number} ({row.get('kind')}): {type(error).__name__}: {error}") from error
 
     def close(self) -> None:
@@ -77,8 +78,12 @@ class PlayedLane:
 
     def _carry_out(self, row: dict[str, Any]) -> None:
         kind = str(row["kind"])
+        if abs(int(row["sample"])) > SAMPLES_MAX:
+            raise JournalError(f"sample {row['sample']} is beyond {SAMPLES_MAX}")
         if kind == "host":
             host = self._value(row["transport"])
+            if not isinstance(host, Transport) or abs(host.position_samples) > SAMPLES_MAX:
+                raise JournalError(f"a host at a place beyond {SAMPLES_MAX}, or none")
             self._play(host, host.position_samples)
             self._host = host
             return
@@ -116,6 +121,7 @@ class PlayedLane:
             raise JournalError("there is no music yet")
         free = row.get("free")
         renderer.as_it_was(int(row.get("behind", 0)), float(row["gain"]), free, bool(row.get("finished")))
+        renderer.output.held.hold(int(row.get("held", 0)))
         if name == "keep":
             renderer.read(args[0])
             return

@@ -26,7 +26,7 @@ from bridge.time import units
 from bridge.time.transport import Grid as HostGrid
 from engine.conditions import arrangement
 from engine.model import HARMONY, TEMPO, TEXT, Ask, FrameGrid, LoadedModel, OnGrid, Reference, StyleExcerpt
-from engine.serve.lane_settings import CONTINUE, MELODY, STYLE, LaneSettings, ReferenceAudio
+from engine.serve.lane_settings import CONTEXT, CONTINUE, MELODY, STYLE, LaneSettings, ReferenceAudio
 from engine.serve.timeline.samples import HostSample, StreamSample
 from engine.serve.timeline.tempo_curve import TempoCurve
 
@@ -110,7 +110,7 @@ def ask_at(
     """
     grid = (grid or plain_grid(placement, prompt_frames)) if TEMPO in takes else None
     regions = {role: region for role, region in settings.regions.items() if role in takes}
-    melody, style = regions.get(MELODY), regions.get(STYLE)
+    melody, style, context = (regions.get(role) for role in (MELODY, STYLE, CONTEXT))
     stays = HARMONY in takes and melody is None and settings.get(KEEP_HARMONY)
     playing = instruments_of(settings.get(INSTRUMENTS)) if INSTRUMENTS.name in takes else None
     density = settings.get(DENSITY) if DENSITY.name in takes else -1.0
@@ -128,6 +128,7 @@ def ask_at(
         density=density if density >= 0 else None,
         section=arrangement.SECTIONS[section] if section >= 0 else None,
         key=key_of(key) if key >= 0 else None,
+        context=None if context is None else _placed(context, placement, prompt_frames, offset_frames),
     )
 
 
@@ -148,7 +149,7 @@ def plain_grid(placement: StreamPlacement, prompt_frames: int) -> FrameGrid:
 
 
 def prepare(model: LoadedModel, settings: LaneSettings) -> None:
-    """Do a model's slow work ahead of time: separate a melody region's stems, find long music's chords.
+    """Do a model's slow work ahead of time: separate a melody's stems, find long music's chords, encode a context.
 
     [any]
     """
@@ -157,6 +158,9 @@ def prepare(model: LoadedModel, settings: LaneSettings) -> None:
         model.conditioner.prepare(Ask(melody=Reference(melody.audio)))
     if begun is not None and HARMONY in model.takes:
         model.conditioner.prepare(Ask(harmony=Reference(begun.audio)))
+    context = settings.regions.get(CONTEXT)
+    if context is not None and CONTEXT in model.takes:
+        model.conditioner.prepare(Ask(context=Reference(context.audio)))
 
 
 def _excerpt(settings: LaneSettings, style: ReferenceAudio | None) -> StyleExcerpt:

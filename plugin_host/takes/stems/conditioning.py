@@ -2,8 +2,8 @@
 
 model takes          what a lane gets
 instruments          the lane's instrument by name; otherwise words in the prompt
-context              the lanes already made, as music that it hears and does not play; otherwise, unless the
-                     region is the melody, the tonal lanes already made are its melody: it keeps their harmony
+context              the lanes already made, as music that it hears and does not play
+melody               unless the region is the melody, the tonal lanes already made: it keeps their harmony
 (any)                tempo, bars and key of the region; drums don't follow a melody that they cannot play
 """
 
@@ -16,7 +16,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bridge.control.messages import ROLES
 from bridge.control.parameters import PARAMETERS
 from bridge.ring.form import Audio
 from plugin_host.takes.recipe import REGION_BYTES_MAX, Recipe, StemNote, UsedRegion
@@ -54,13 +53,11 @@ def _regions(base: Recipe, lane: Lane, made: Sequence[Made], abilities: frozense
     regions = base.regions
     if not lane.tonal and not takes_instruments(abilities):
         regions = tuple(region for region in regions if region.role != MELODY)
-    heard = list(made)
-    role = CONTEXT if CONTEXT in abilities and CONTEXT in ROLES else MELODY
-    if role == MELODY:
-        heard = [each for each in made if each.lane.tonal]
-        if not lane.tonal or MELODY not in abilities or any(region.role == MELODY for region in regions):
-            heard = []
-    return (*regions, _heard(base, heard, role)) if heard else regions
+    tonal = [each for each in made if each.lane.tonal]
+    follows = lane.tonal and MELODY in abilities and all(region.role != MELODY for region in regions)
+    if tonal and follows:
+        regions = (*regions, _heard(base, tonal, MELODY))
+    return (*regions, _heard(base, made, CONTEXT)) if made and CONTEXT in abilities else regions
 
 
 def _heard(base: Recipe, made: Sequence[Made], role: str) -> UsedRegion:

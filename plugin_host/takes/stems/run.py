@@ -25,6 +25,7 @@ from plugin_host.takes.finish import finish
 from plugin_host.takes.make import make_all
 from plugin_host.takes.order import Say, batched, recipe_of, whole
 from plugin_host.takes.recipe import Recipe, StemNote, region_bytes
+from plugin_host.takes.record import Recorder, is_recorded
 from plugin_host.takes.stems import page, project, rank, separate, state
 from plugin_host.takes.stems.conditioning import INSTRUMENTS, Made, lane_recipe, takes_instruments
 from plugin_host.takes.stems.figures import SILENT_DB, level_db, measure_stem, pitch_classes
@@ -79,6 +80,8 @@ class StemsRun:
         self._mixes: dict[int, tuple[float, ...]] = {}
         self._made: dict[int, list[Made]] = {number: [] for number in range(1, order.variations + 1)}
         self._region_classes = _region_classes(base)
+        session = order.take.session
+        self._recorder = Recorder(session, 0, say, stays=True) if session else None
 
     @property
     def done(self) -> int:
@@ -115,6 +118,7 @@ class StemsRun:
                 missing.append(number)
             else:
                 self._add(lane, found.recipe, found.audio, "")
+                self._record(lane, found.recipe)
         for numbers in batched(missing, self.order.at_once):
             label = f"{lane.name}, variation {', '.join(map(str, numbers))} of {self.order.variations}"
             made = self._music([planned[number] for number in numbers], label)
@@ -162,6 +166,13 @@ class StemsRun:
         path = self._save(recipe, louder, lane.name)
         row = self._add(lane, recipe, read_take(path).audio, note)
         self._say(f"  {path}: {page.figures_words(row.figures)}" + (f"; {note}" if note else ""))
+        self._record(lane, recipe)
+
+    def _record(self, lane: Lane, recipe: Recipe) -> None:
+        """Make a stem a node of the session's history, unless it is one."""
+        path = self._path(recipe.stem.variation, lane.name)
+        if self._recorder is not None and not is_recorded(self._recorder.session, path):
+            self._recorder.add([(path, recipe)], lane.name, recipe.stem.variation)
 
     def _guard(self, recipe: Recipe, audio: Audio) -> tuple[float, str]:
         others = [row.figures.level_db for row in self._rows if row.variation == recipe.stem.variation]

@@ -133,7 +133,7 @@ def test_density_and_section_say_where_they_are_not_known() -> None:
         section_asked("bridge", 2)
 
 
-def test_what_is_asked_reaches_the_conditional_row_alone(new: LoadedModel) -> None:
+def test_what_is_asked_reaches_the_conditional_row_alone_and_what_is_heard_all(new: LoadedModel) -> None:
     assert new.takes >= ARRANGEMENT
     ask = Ask(instruments=("drums",), density=0.5, section="build", key="A minor", context=Reference(tone(220.0)))
     frames = frames_of(new, ask)
@@ -144,7 +144,9 @@ def test_what_is_asked_reaches_the_conditional_row_alone(new: LoadedModel) -> No
     assert frames[0, 0, KEY_COLUMNS].sum() == 8
     assert frames[0, :, CONTEXT_GIVEN].min() == 1
     assert frames[0, :, CONTEXT_COLUMNS].abs().max() > 0
-    assert frames[1].abs().sum() == 0, "the null row is asked nothing"
+    heard = slice(CONTEXT_COLUMNS.start, CONTEXT_GIVEN + 1)
+    assert torch.equal(frames[1, :, heard], frames[0, :, heard]), "guidance towards the context would play it"
+    assert frames[1, :, : heard.start].abs().sum() == 0, "the null row is asked nothing"
 
 
 def test_context_is_read_where_the_window_lies_on_the_grid(new: LoadedModel) -> None:
@@ -194,7 +196,7 @@ def test_retiming_moves_the_context_too(new: LoadedModel) -> None:
     new.conditioner.retime(conditions, dataclasses.replace(ask, grid=FrameGrid(90.0)), 0, 50)  # type: ignore[attr-defined]
     assert torch.equal(frames[0, :50], before[0, :50])
     wanted = frames_of(new, dataclasses.replace(ask, grid=FrameGrid(90.0)), 0, 200)
-    torch.testing.assert_close(frames[0, 50:], wanted[0, 50:])
+    torch.testing.assert_close(frames[:, 50:], wanted[:, 50:])
 
 
 def test_the_python_interface_asks_for_parts(new: LoadedModel, monkeypatch: pytest.MonkeyPatch) -> None:

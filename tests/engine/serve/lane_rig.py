@@ -121,7 +121,9 @@ class RecordedEvents:
 class RigHost:
     """A host of one lane: its timeline is advanced by hand, and it reads the ring."""
 
-    def __init__(self, generate_loop: GenerateLoop | None = None, events: RecordedEvents | None = None) -> None:
+    def __init__(
+        self, generate_loop: GenerateLoop | None = None, events: RecordedEvents | None = None, waits: bool = False
+    ) -> None:
         torch.set_num_threads(1)
         self.generate_loop = generate_loop or GenerateLoop(make_model(), HandClock())
         self.clock = self.generate_loop.clock  # advanced by the samples played
@@ -129,7 +131,7 @@ class RigHost:
         number = next(_numbers) % 64
         ring = HandRing.create(number, RATE, 2, seconds=12)
         ring.clock = self.clock
-        self.lane = Lane(number, Client("127.0.0.1", 5000), ring, {"cfg": 3.0}, self.events, self.clock)
+        self.lane = Lane(number, Client("127.0.0.1", 5000), ring, {"cfg": 3.0}, self.events, self.clock, waits)
         self.generate_loop.open(self.lane)
         self.reader = RingReader.attach(ring.name)
         self.transport = Transport(False, 0, Grid(RATE, 120.0))

@@ -103,6 +103,21 @@ def test_without_a_ring_all_of_out_is_silence() -> None:
     assert processor.state == BlockState.IDLE
 
 
+def test_a_block_counts_once_the_engine_can_know_where_the_host_is(plain: ProcessorRig, monkeypatch) -> None:
+    """Who waits for the first block orders music on the host's tempo."""
+    published, counted = RingReader.publish, []
+
+    def publish(reader: RingReader, *args: object) -> None:
+        counted.append((plain.processor.counters.blocks, plain.writer.transport()))
+        published(reader, *args)
+
+    monkeypatch.setattr(RingReader, "publish", publish)
+    plain.run(1)
+    assert counted == [(0, None)]
+    assert plain.processor.counters.blocks == 1
+    assert plain.writer.transport().grid.tempo_bpm == plain.grid.tempo_bpm
+
+
 def test_phrase_begins_and_ends_to_the_sample(rig: ProcessorRig) -> None:
     start, end = rig.grid.bar_start(1), rig.grid.bar_start(4)
     rig.plan(start, end)

@@ -1,7 +1,7 @@
 """Takes in Ardour: a guitar is selected and sent, a take is imported on its bar, the song is exported.
 
-At 137.5 bpm, in Ardour's own window on a screen without a monitor, with the embedded model and the scripts as
-`segue scripts` installs them.
+Stems are ordered for it, too, and imported, each on a track of its own. At 137.5 bpm, in Ardour's own window on a
+screen without a monitor, with the embedded model and the scripts as `segue scripts` installs them.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import ardour_rig
 import numpy as np
@@ -23,6 +24,7 @@ from plugin_host.takes.scripts import files
 from plugin_host.takes.take import read_recipe
 
 ROOT = Path(__file__).parents[3]
+LANES, SUPERCLOCK_HZ = ("drums", "bass"), 282_240_000  # of Ardour's times on the audio clock
 BPM, REGION_BAR, REGION_BARS, BARS = 137.5, 2, 4, 8
 GRID = Grid(ardour_rig.RATE, BPM)
 
@@ -93,21 +95,50 @@ def test_guitar_goes_out_and_music_comes_back_on_its_bar(
     ardour.start(song, GRID.bar_start(REGION_BAR))
     ardour_rig.wait_for(lambda: watcher.said("watching"), ardour.log)
     ardour.do("Editor/select-all-objects")
-    ardour.script(1, lambda: index.exists())
-    ardour.script(2, lambda: (watcher.inbox / "imported-ardour.txt").exists())
+    settings, imported = watcher.inbox / "ardour-settings.txt", watcher.inbox / "imported-ardour.txt"
+    settings.write_text(f"role=melody\nbars=1\ntakes=1\nlanes={','.join(LANES)}\nvariations=1\n")
+    ardour.script(1, lambda: len(lines(index)) == len(LANES))
+    settings.unlink()
+    ardour.script(1, lambda: len(lines(index)) == len(LANES) + 1)
+    imported.write_text(f"{len(LANES)}\n")  # the stems come later
+    ardour.script(2, lambda: imported.read_text() == f"{len(LANES) + 1}\n")
     ardour.save()
     picture = os.environ.get("SEGUE_ARDOUR_PICTURE")
     if picture:
         ardour.picture(Path(picture))
+    song_alone = ardour.text()
+    *stems, line = lines(index)
+    index.write_text("".join(each + "\n" for each in stems))
+    imported.write_text("0\n")
+    ardour.script(2, lambda: imported.read_text() == f"{len(LANES)}\n")
+    ardour.save()
+    check_stems(ardour.text())
     ardour.quit()
+    (ardour.session / "song.ardour").write_text(song_alone)
     assert not ardour.faults.exists(), ardour.faults.read_text()
-    take = Path(index.read_text().split("\t")[0])
+    take = Path(line.split("\t")[0])
     check_take(take)
     check_sent(watcher.inbox / "sent" / "guitar.wav")
     ardour.export(tmp_path / "song.wav")
     check_song(tmp_path / "song.wav", take)
     assert watcher.end() == 0
     assert not (watcher.inbox / "watching.txt").exists()
+
+
+def lines(file: Path) -> list[str]:
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def check_stems(session: str) -> None:
+    """A track for each stem, whose region begins on the guitar's first bar."""
+    tree = ElementTree.fromstring(session)
+    names = [route.get("name", "") for route in tree.iter("Route")]
+    for lane in LANES:
+        assert names.count(lane) == 1
+    begins = [region.get("length", "").partition("@a")[2] for region in tree.iterfind(".//Playlists/Playlist/Region")
+              if region.get("name", "").startswith(LANES)]  # fmt: skip
+    bars = [round(int(begin) * ardour_rig.RATE / SUPERCLOCK_HZ) for begin in begins]
+    assert bars == [GRID.bar_start(REGION_BAR)] * len(LANES)
 
 
 def check_sent(path: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import random
 from functools import lru_cache
 
 import numpy as np
 import pytest
 import torch
-from lane_rig import RATE, HandClock, PlainConditioner, RigHost
+from lane_rig import BLOCK, RATE, HandClock, PlainConditioner, RigHost
 
 from engine.core.config import LMConfig
 from engine.lm import LanguageModel, LMState
@@ -83,11 +84,11 @@ class Falling(TorchExecutor):
         return self._bent(state, 1, tokens[0])
 
 
-def falling_host(trap: int, seconds: float, **values: float) -> RigHost:
+def falling_host(trap: int, seconds: float, waits: bool = False, **values: float) -> RigHost:
     torch.manual_seed(1)
     executor, conditioner = Falling(trap, seconds), PlainConditioner(16)
     model = LoadedModel("falling", executor, SoundOfCodes(), conditioner, window_frames=400, stride_frames=200)
-    host = RigHost(GenerateLoop(model, HandClock()))
+    host = RigHost(GenerateLoop(model, HandClock()), waits=waits)
     for name, value in {"seed": 8.0, **values}.items():
         host.lane.update(lambda settings, name=name, value=value: settings.with_value(name, value))
     return host
@@ -104,6 +105,43 @@ def rendered(trap: int, seconds: float, **values: float) -> tuple[np.ndarray, Ri
         return host.render(int(seconds * RATE)), host
     finally:
         host.close()
+
+
+def taken(trap: int, pace: int, bars: int, **values: float) -> tuple[np.ndarray, RigHost]:
+    """The audio of a host that waits for its music, and reads at a pace of its own: seldom much, or often little."""
+    host, rng = falling_host(trap, 4.0, waits=True, **values), random.Random(pace)
+    sound = np.zeros((bars * 2 * RATE, 2), np.float32)
+    try:
+        host.publish()
+        host.play(bars=bars)
+        host.start()
+        at = 0
+        while at < len(sound):
+            for _ in range(rng.randrange(1, 1 + 8**pace)):
+                if not host.generate_loop.turn():
+                    break
+            for _ in range(rng.randrange(1, 1 + 6 ** (3 - pace))):
+                plan, out = host.reader.look(), sound[at : at + 4 * BLOCK]
+                if not plan.sounding or host.reader.ahead_samples(at) < len(out):
+                    break
+                assert host.reader.read(at, out, 0) == (0, len(out))
+                at += len(out)
+                host.transport = host.transport.advanced(len(out))
+                host.clock.seconds += len(out) / RATE / 10
+            host.publish()
+        return sound, host
+    finally:
+        host.close()
+
+
+@pytest.mark.parametrize(("trap", "bars", "candidates"), [(SILENT, 4, 1.0), (SILENT, 3, 2.0), (STUCK, 5, 1.0)])
+def test_a_take_is_the_same_however_its_host_reads(trap, bars, candidates):
+    """What is made again depends on the music alone."""
+    (one, first), *others = [taken(trap, pace, bars, candidates=candidates) for pace in (0, 2)]
+    assert first.events.guarded
+    for other, host in others:
+        assert host.events.guarded == first.events.guarded
+        np.testing.assert_array_equal(one, other)
 
 
 def longest_silence_seconds(sound: np.ndarray) -> float:

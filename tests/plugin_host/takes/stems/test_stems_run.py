@@ -5,6 +5,7 @@ The engine is a stand-in that makes sounds at once; `tests/integration/test_stem
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -25,11 +26,16 @@ import soundfile
 from bridge.control.arguments import Argument
 from bridge.control.parameters import PARAMETERS
 from bridge.ring.form import Audio
+from plugin_host.history.check import faults_of
+from plugin_host.history.database import transaction
+from plugin_host.history.head import head
+from plugin_host.history.history import History
 from plugin_host.takes.engines import HotEngine
 from plugin_host.takes.errors import TakeError, TakeFailed
 from plugin_host.takes.order import TakeOrder
 from plugin_host.takes.place import TakeRegionRequest
 from plugin_host.takes.recipe import Recipe
+from plugin_host.takes.record import recipe_of
 from plugin_host.takes.stems import separate
 from plugin_host.takes.stems.lanes import read_lanes
 from plugin_host.takes.stems.order import Progress, StemsOrder
@@ -188,6 +194,51 @@ def test_lanes_hear_the_lanes_that_are_there(
     roles = {recipe.stem.lane: [(region.role, region.name) for region in recipe.regions] for recipe in engine.seen}
     assert roles == {"drums": [], "bass": [("melody", "song")], "keys": [("melody", "song")]}
     assert engine.seen[0].prompt == "drums, beat, dub & <bass>"
+
+
+def test_a_model_that_takes_a_context_hears_all_lanes_that_are_there(
+    order: StemsOrder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Drums too; with a region as style the harmony of the tonal ones is the melody besides."""
+    assert order.take.region is not None
+    style = replace(order, take=replace(order.take, region=replace(order.take.region, role="style")), variations=1)
+    engine = Engine(monkeypatch, "text melody style continue tempo context")
+    made(style, engine, tmp_path / "style")
+    roles = {recipe.stem.lane: [(region.role, region.name) for region in recipe.regions] for recipe in engine.seen}
+    assert roles == {
+        "drums": [("style", "song")], "bass": [("style", "song"), ("context", "lanes drums")],
+        "keys": [("style", "song"), ("melody", "lanes bass"), ("context", "lanes drums bass")],
+    }  # fmt: skip
+    heard, rate = soundfile.read(io.BytesIO(engine.seen[1].regions[1].flac), dtype="float32")
+    drums = read_take(tmp_path / "style" / "1" / "drums.wav").audio.mean(axis=1)
+    assert rate == RATE
+    assert np.abs(heard - drums).max() < 2e-4
+    assert [region.role for region in read_recipe(tmp_path / "style" / "1" / "keys.wav").regions][-1] == "context"
+
+
+def test_each_stem_is_a_take_of_its_session(order: StemsOrder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One order is one batch; the head stays. A stem that is there and not in the history is added."""
+    out = tmp_path / "out"
+    order = replace(order, take=replace(order.take, session=out))
+    made(order, Engine(monkeypatch), out)
+    with History(out) as history:
+        nodes = history.nodes()
+        wanted = [(lane, number) for lane in ("drums", "bass", "keys") for number in (1, 2)]
+        assert [(node.lane, node.variation) for node in nodes] == wanted
+        assert [node.letter for node in nodes] == ["A", "B"] * 3
+        assert {node.batch for node in nodes} == {1}
+        assert head(history).node == 0
+        assert list(faults_of(history)) == []
+        for node in nodes:
+            assert recipe_of(history, node) == read_recipe(out / node.file)
+    made(order, Engine(monkeypatch), out)
+    (out / "1" / "keys.wav").unlink()
+    with History(out) as history, transaction(history.connection):
+        history.connection.execute("DELETE FROM reference WHERE node IN (SELECT number FROM node WHERE lane = 'keys')")
+        history.connection.execute("DELETE FROM node WHERE lane = 'keys'")
+    made(order, Engine(monkeypatch), out)
+    with History(out) as history:
+        assert [(node.lane, node.variation) for node in history.nodes()][4:] == [("keys", 2), ("keys", 1)]
 
 
 def test_a_model_that_takes_instruments_is_asked_by_name(
