@@ -27,7 +27,7 @@ PLUGIN_STATUS = _request(
     "status",
     reply=(
         rows.text("state", "of the connection to the engine, as the plugin's Engine shows it"),
-        rows.text("why", "what the engine refused, and the reason; or empty"),
+        rows.text("why", "why there is no engine, how far its model is, or what it refused and why; or empty"),
         rows.bounded("lane", "i", "its lane; -1: none yet", -1, rows.LANES_MAX - 1),
         rows.bounded("take", "i", "seed of the present take; -1: none yet", -1, WHOLE_MAX),
         rows.text("in_force", "roles of the captured music in use"),
@@ -56,6 +56,11 @@ PLUGIN_ENGINE = _request(
     reply=(rows.bounded("port", "i", "at which it looks for the engine now", 1, 65535),),
     meaning="Sets the port at which the plugin looks for the engine.",
 )
+PLUGIN_START = _request(
+    "start", Argument("model", "s", "to start it with; empty: as `segue plugin engine` says, and with the embedded one "
+                      "after a failure of that", max_length=500, default=""),
+    meaning="Starts the engine, if none answers; also after it has failed to start. The state tells how it goes.",
+)
 PLUGIN_OK = rows.answer("plugin/ok", ADDRESS, meaning="The request is done; the values of its row follow.", rest=True)
 PLUGIN_ERROR = rows.answer(
     "plugin/error", ADDRESS, rows.text("code", "a word of the table of errors", 32), TEXT,
@@ -63,5 +68,5 @@ PLUGIN_ERROR = rows.answer(
 )
 # fmt: on
 
-PLUGIN_REQUESTS = (PLUGIN_STATUS, PLUGIN_PROMPT, PLUGIN_SET, PLUGIN_CLEAR, PLUGIN_ENGINE)
+PLUGIN_REQUESTS = (PLUGIN_STATUS, PLUGIN_PROMPT, PLUGIN_SET, PLUGIN_CLEAR, PLUGIN_ENGINE, PLUGIN_START)
 PLUGIN_ANSWERS = (PLUGIN_OK, PLUGIN_ERROR)

@@ -24,7 +24,7 @@ BRIDGE = Path(__file__).parents[2] / "bridge"
 COMMON = (
     "segment", "ring_reader", "held_bar", "processor", "host_time", "osc", "link",
     "capture", "saved_capture", "jam_plan", "jam_memory", "session", "session_send", "session_captures", "session_jam",
-    "session_show", "lane_host",
+    "session_show", "engine_order", "engine_start", "lane_host",
 )  # fmt: skip
 TESTED = ("segment", "ring_reader", "held_bar", "processor", "jam_plan", "jam_memory", "count", "capi")
 FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wall", "-Wextra", "-pthread")

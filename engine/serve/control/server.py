@@ -18,13 +18,14 @@ from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
 
 from bridge.control.endpoint import Endpoint
-from bridge.control.status_text import loading_text
+from bridge.control.status_text import is_loading, loading_text
 from bridge.errors import EndpointError
 from bridge.ring import shared_memory
 from bridge.system.clock import MONOTONIC, Clock
 from bridge.system.dependencies import broken_library
 from engine.serve.control.client_events import ClientEvents
 from engine.serve.control.engine_handlers import EngineHandlers
+from engine.serve.control.idle import IdleTime
 from engine.serve.control.lane_handlers import LaneHandlers
 from engine.serve.control.open_lanes import OpenLanes
 from engine.serve.lane.lane import Lane
@@ -86,12 +87,21 @@ class Server:
         self._pulse.start()
         self.loader.thread.start()
         self._begin()
-        parent = self.options.parent
+        parent, idle = self.options.parent, IdleTime(self.options.idle_exit_minutes * 60, self._clock.now_seconds())
         while not self._quit.wait(0.5):
+            if idle.over(self._in_use(), self._clock.now_seconds()):
+                say(f"not used for {self.options.idle_exit_minutes:g} minutes: it ends (--idle-exit)")
+                break
             if parent and not shared_memory.pid_alive(parent):
                 say(f"process {parent}, which started it, has ended")
                 break
         return self._stop()
+
+    def _in_use(self) -> bool:
+        """Whether a lane is open, a client is connected, or a model is being loaded."""
+        now = self.state.now
+        loads = now.name == LOADING or is_loading(now.text)
+        return loads or len(self.lane_handlers.lanes) > 0 or bool(self.endpoint.clients)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._quit.set()

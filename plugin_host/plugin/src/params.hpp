@@ -51,10 +51,11 @@ inline constexpr Row rows[p_count] = {
     {"lane", "Lane", "", -1, lanes_max - 1, -1, 'i', nullptr, nullptr},
     {"clock", "Time", "", 0, 1, 0, 'e', "Host|Own", nullptr},
     {"own_tempo", "Own tempo", "", 20, 400, 120, 'f', nullptr, nullptr},
-    {"engine", "Engine", "", 0, 11, 0, 'e',
+    {"engine", "Engine", "", 0, 19, 0, 'e',
      "Not there|Other version|Connected|Preparing|Playing|Refused|Refused: no model|Refused: no lane is free|"
      "Refused: the lane is taken|Refused: not with this model|Refused: what was captured|"
-     "Waits: the host tells no time", nullptr, true},
+     "Waits: the host tells no time|Starting|Downloading the model|Loading the model|Warming up|Failed: the model|"
+     "Failed: the port is taken|Failed to start|Ended", nullptr, true},
     {"lane_now", "Lane now", "", -1, lanes_max - 1, -1, 'i', nullptr, nullptr, true},
     {"seed", "Take now", "", lane_parameter::seed.low, lane_parameter::seed.high, lane_parameter::seed.initial,
      'i', nullptr, nullptr, true},
@@ -84,6 +85,8 @@ enum EngineState {
     engine_absent, engine_foreign, engine_connected, engine_preparing, engine_playing,
     engine_refused, engine_no_model, engine_no_room, engine_lane_taken, engine_cannot, engine_bad_capture,
     engine_timeless,
+    engine_starting, engine_downloading, engine_loading, engine_warming,  // there is none yet, or no model
+    engine_model_failed, engine_port_taken, engine_start_failed, engine_ended,  // none is started by itself
 };
 
 // All values; each is written by one thread and read by any.

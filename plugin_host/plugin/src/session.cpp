@@ -35,10 +35,8 @@ void Session::stop() {
     processor_.offer(nullptr);
     recorder_.offer(nullptr);
     shared_.memory.store(nullptr);
-    if (reader_ && !lost_) {
-        link_.tell(address::lane_close, {lane_});
-        link_.tell(address::bye, {});
-    }
+    if (reader_ && !lost_) link_.tell(address::lane_close, {lane_});
+    if (protocol_ > 0) link_.tell(address::bye, {});
     reader_.reset();
     capture_.reset();
     jam_.reset();
@@ -117,9 +115,10 @@ void Session::reach() {
     }
     const Answer hello = link_.ask(address::hello, {0, "plugin"}, hello_seconds);
     if (hello.kind == Answer::none) {
-        unreached_ = engine_absent;
+        start_engine();
         return;
     }
+    engine_start_.answered();
     const int64_t protocol = hello.values.whole(0);
     if (!hello.good() || protocol < protocol_oldest || protocol > protocol_version) {
         refuse(hello);
@@ -134,12 +133,46 @@ void Session::reach() {
     if (!opened.good() && wanted >= 0 && asked < 0)  // another client has it now
         opened = link_.ask(address::lane_open, {-1, rate, channels}, ask_seconds);
     if (!opened.good()) {
-        refuse(opened);
-        unreached_ = opened.kind == Answer::refused ? refusal_ : engine_absent;
+        not_ready(opened);
         return;
     }
     lane_ = static_cast<int>(opened.values.whole(0));
     open_lane(opened.values.text(1));
+}
+
+// No engine answers: see to it that one starts. Turning Generate on starts one that has failed or was ended.
+void Session::start_engine() {
+    const bool on = values_.on(p_generate);
+    if (on && !wanted_on_) engine_start_.press("");
+    wanted_on_ = on;
+    int port;
+    {
+        std::lock_guard<std::mutex> guard(texts_);
+        port = saved_.engine_port;
+    }
+    engine_start_.none_answers(port);
+    unreached_ = engine_start_.state();
+    why_ = engine_start_.why();
+    if (engine_start_.starting()) retry_ns_ = monotonic_ns() + second_ns / 4;
+}
+
+// The engine gives no lane: perhaps its model is on the way.
+void Session::not_ready(const Answer& refused) {
+    const bool waits = refused.code == error_code::not_ready;
+    const Answer status = waits ? link_.ask(address::status, {}, hello_seconds) : Answer{};
+    const std::string state = status.values.text(0), says = status.values.text(5);
+    if (status.good() && state != engine_state_word::loading && status.values.text(1).size()) return;  // ready by now
+    if (!status.good() || state != engine_state_word::loading) {
+        refuse(refused);
+        unreached_ = refused.kind == Answer::refused ? refusal_ : engine_absent;
+        return;
+    }
+    why_ = says;
+    const auto at = [&says](const char* stage) { return says.find(stage) != std::string::npos; };
+    unreached_ = at(load_stage::downloading)  ? engine_downloading
+                 : at(load_stage::warming_up) ? engine_warming
+                                              : engine_loading;
+    retry_ns_ = monotonic_ns() + second_ns / 4;
 }
 
 void Session::open_lane(const std::string& ring) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "capture.hpp"
+#include "engine_start.hpp"
 #include "jam_memory.hpp"
 #include "jam_plan.hpp"
 #include "saved_capture.hpp"
@@ -69,6 +70,8 @@ private:
     void turn();
     // Connection to the engine: session.cpp.
     void reach();
+    void start_engine();
+    void not_ready(const Answer& refused);
     void open_lane(const std::string& ring);
     bool lost();
     void lose();
@@ -137,6 +140,7 @@ private:
     Processor& processor_;
     Recorder& recorder_;
     const int number_;
+    EngineStart engine_start_;
     Link link_;
     mutable std::mutex texts_;
     Saved saved_;
@@ -191,6 +195,7 @@ private:
     float sent_[p_count];
     uint64_t retry_ns_ = 0, ping_ns_ = 0, check_ns_ = 0, refused_ns_ = 0, capture_ns_ = 0, look_ns_ = 0;
     int64_t blocks_at_open_ = 0;
+    bool wanted_on_ = false;  // Generate, when no engine answered last
     int unreached_ = engine_absent, refusal_ = 0;  // why there is no lane; why a request was refused, 0: none was
     std::string why_;                              // of the refusal: the engine's text
     bool sounding_ = false, asking_ = false;       // of the stream; a play waits for its answer

@@ -88,6 +88,8 @@ void Session::on_message(const Message& message, bool from_engine) {
         other_said(message);
         return;
     }
+    if (message.address == address::event_engine && message.text(0) == engine_state_word::stopping)
+        engine_start_.ends_on_request();
     if (message.whole(0) != lane_) return;
     if (message.address == address::event_lane) lane_is(message.text(1));
     if (message.address == address::event_region) show(p_heard_tempo, message.number(2));
@@ -130,6 +132,10 @@ void Session::other_said(const Message& message) {
         restore("engine_port", std::to_string(message.whole(0)));
         retry_ns_ = 0;
         reply_ok(message, {saved().engine_port});
+    } else if (asked == address::plugin_start && values.size() <= 1 && (values.empty() || values[0].tag == 's')) {
+        engine_start_.press(message.text(0).substr(0, text_max));
+        retry_ns_ = 0;
+        reply_ok(message, {});
     } else if (asked == address::plugin_set && values.size() == 2 && values[0].tag == 's' && values[1].tag != 's') {
         turned_by_other(message);
     } else if (asked == address::plugin_clear && values.size() <= 1) {
@@ -171,7 +177,7 @@ void Session::cleared_by_other(const Message& message) {
 void Session::say_status() {
     const Saved now = saved();
     const int state = engine_state();
-    const bool refused = state >= engine_refused && state < engine_timeless;
+    const bool refused = state == engine_absent || (state >= engine_refused && state != engine_timeless);
     link_.reply({address::plugin_ok, {address::plugin_status, choice_at(p_engine, state), refused ? why_ : "", lane_,
                                       values_.whole(p_seed), choice_at(p_references, static_cast<int>(in_force_)),
                                       now.prompt}});
