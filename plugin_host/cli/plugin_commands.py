@@ -206,10 +206,14 @@ def _ask(port: int, row: Message, *values: float | str) -> list[float | str]:
 def _built(out: Path) -> list[Path]:
     from plugin_host.plugin.build import PluginBuildError
     from plugin_host.plugin.bundles import build_bundles
+    from plugin_host.plugin.window import why_no_window
 
     try:
+        missing = why_no_window()
+        if missing:
+            complain(f"segue: the plugin is built without its window: {missing}")
         with tempfile.TemporaryDirectory(prefix="segue-objects-") as work:
-            return build_bundles(out, Path(work))
+            return build_bundles(out, Path(work), window=not missing)
     except (PluginBuildError, OSError) as fault:
         _fail(fault)
 

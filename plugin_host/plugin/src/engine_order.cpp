@@ -18,7 +18,7 @@ namespace segue {
 namespace {
 
 constexpr int kept = 3;
-const std::string own_file = std::string("/segue") + "/plugin-engine";
+const std::string own_folder = "/segue";
 // Of a DAW that brings its own libraries: they are not the engine's.
 const char* const daws_own[] = {"LD_LIBRARY_PATH=", "LD_PRELOAD=", "DYLD_LIBRARY_PATH=", "DYLD_INSERT_LIBRARIES=",
                                 "PYTHONHOME="};
@@ -33,17 +33,6 @@ std::string home() {
     if (!known.empty()) return known;
     const passwd* user = getpwuid(getuid());
     return user && user->pw_dir ? user->pw_dir : "";
-}
-
-std::string order_file() {
-    const std::string chosen = environment("SEGUE_PLUGIN_ENGINE");
-    if (!chosen.empty()) return chosen;
-#ifdef __APPLE__
-    return home() + "/Library/Application Support" + own_file;
-#else
-    const std::string config = environment("XDG_CONFIG_HOME");
-    return (config.empty() ? home() + "/.config" : config) + own_file;
-#endif
 }
 
 std::vector<char*> pointers(const std::vector<std::string>& words) {
@@ -66,9 +55,19 @@ std::vector<char*> clean_environment() {
 
 }  // namespace
 
+std::string user_file(const char* name) {
+#ifdef __APPLE__
+    return home() + "/Library/Application Support" + own_folder + "/" + name;
+#else
+    const std::string config = environment("XDG_CONFIG_HOME");
+    return (config.empty() ? home() + "/.config" : config) + own_folder + "/" + name;
+#endif
+}
+
 EngineOrder read_engine_order() {
     EngineOrder order;
-    const std::string path = order_file();
+    const std::string chosen = environment("SEGUE_PLUGIN_ENGINE");
+    const std::string path = chosen.empty() ? user_file("plugin-engine") : chosen;
     if (path == "off") {
         order.off = true;
         return order;

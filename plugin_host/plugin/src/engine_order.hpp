@@ -12,6 +12,7 @@ struct EngineOrder {
     bool off = false;                 // the user wants none to be started
 };
 
+std::string user_file(const char* name);  // in the user's folder of settings, which may be missing  [any]
 EngineOrder read_engine_order();  // [session]
 
 // Run a program in its own process, without this process's signal handling. `keep` becomes its descriptor 3, `log`

@@ -13,7 +13,7 @@ inline constexpr const char* next_bar = "bar";
 inline constexpr const char* all_roles = "all";
 inline constexpr const char* plugin_root = "/segue/plugin/";
 inline constexpr const char* plugin_usage =
-    "status; prompt text; set name value; clear [role]; engine port; start [model]";
+    "status; prompt text; set name value; clear [role]; engine port; start [model]; view";
 
 namespace address {
 inline constexpr const char* hello = "/segue/hello";
@@ -76,6 +76,7 @@ inline constexpr const char* plugin_set = "/segue/plugin/set";
 inline constexpr const char* plugin_clear = "/segue/plugin/clear";
 inline constexpr const char* plugin_engine = "/segue/plugin/engine";
 inline constexpr const char* plugin_start = "/segue/plugin/start";
+inline constexpr const char* plugin_view = "/segue/plugin/view";
 inline constexpr const char* plugin_ok = "/segue/plugin/ok";
 inline constexpr const char* plugin_error = "/segue/plugin/error";
 }

@@ -21,12 +21,13 @@
 #include "link.hpp"
 #include "params.hpp"
 #include "processor.hpp"
+#include "sound_trace.hpp"
 
 namespace segue {
 
 // State saved with the host's project, besides the parameters.
 struct Saved {
-    std::string prompt;
+    std::string prompt, takes;  // takes: the four that the window keeps
     int engine_port = default_engine_port;
     int lane = -1;
     int64_t seed = -1;                     // of the present take
@@ -50,6 +51,7 @@ struct Shared {
     // Of a jam: up to where it was looked at, and the next beat at which it will be; its memory, and what is in use.
     std::atomic<int64_t> jam_seen{INT64_MIN}, jam_next{INT64_MIN};
     std::atomic<JamMemory*> memory{nullptr}, memory_held{nullptr};
+    SoundTrace trace;  // what was heard lately, for the window
 };
 
 class Session {
@@ -70,14 +72,15 @@ private:
     void turn();
     // Connection to the engine: session.cpp.
     void reach();
-    void start_engine();
-    void not_ready(const Answer& refused);
     void open_lane(const std::string& ring);
     bool lost();
     void lose();
     void retire(std::unique_ptr<RingReader> reader, std::unique_ptr<Capture> capture,
                 std::unique_ptr<JamMemory> memory = nullptr);
     void free_retired(bool all);
+    // Without an engine: session_start.cpp.
+    void start_engine();
+    void not_ready(const Answer& refused);
     void prepare();
     void restore_captured(const std::string& key, const std::string& value);
     // Sending to it: session_send.cpp.
@@ -131,6 +134,11 @@ private:
     void turned_by_other(const Message& message);
     void cleared_by_other(const Message& message);
     void say_status();
+    std::string why_text(int state) const;
+    // For the window: session_view.cpp.
+    void picture(const Capture& capture);
+    std::string next_text() const;
+    void say_view();
     void reply_ok(const Message& message, std::vector<Value> values);
     void reply_error(const Message& message, const char* code, const std::string& text);
     void show(int parameter, double value) { values_.set(parameter, static_cast<float>(value)); }
@@ -200,6 +208,7 @@ private:
     std::string why_;                              // of the refusal: the engine's text
     bool sounding_ = false, asking_ = false;       // of the stream; a play waits for its answer
     int silent_looks_ = 0;                         // consecutive answers that it does not play
+    std::string picture_;                          // of the newest capture
     unsigned in_force_ = 0;                        // bit of a role: the engine has it
 };
 
