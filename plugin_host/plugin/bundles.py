@@ -70,10 +70,11 @@ def build_bundles(
     units: Sequence[tuple[Variant, str]] = UNITS,
     level: str = "-O2",
     window: bool = False,
+    common: Sequence[Path] = (),
 ) -> list[Path]:
     """Compile plugins, each in a format; returns their bundles in `out`. `work` is for object files.
 
-    With `window` they have one, see `window.can_build`.
+    With `window` they have one, see `window.why_no_window`. `common` are the common objects, if they are compiled.
 
     PluginBuildError for a missing compiler or framework, or if the compilation fails.  [main]
     """
@@ -81,13 +82,13 @@ def build_bundles(
         raise PluginBuildError("the plugin is built on Linux and macOS; on Windows it cannot be built yet")
     dpf, tools = find_dpf(), Toolchain(find_compiler(), level=level)
     work.mkdir(parents=True, exist_ok=True)
-    jobs = [(SOURCES / f"{name}.cpp", work / f"{name}.o") for name in COMMON]
+    jobs = [] if common else [(SOURCES / f"{name}.cpp", work / f"{name}.o") for name in COMMON]
     includes = [f"-I{dpf / 'distrho'}", *(window_flags(dpf) if window else [])]
     with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-        common = pool.submit(compile_all, tools, jobs)
+        compiled = pool.submit(compile_all, tools, jobs)
         shared = pool.submit(build_window, tools, dpf, work) if window else None
         special = list(pool.map(lambda unit: _compile(tools, work, includes, window, *unit), units))
-    parts = Parts(common.result(), shared.result() if shared else [])
+    parts = Parts([*common, *compiled.result()], shared.result() if shared else [])
     return [_bundle(tools, *unit, parts, own, out) for unit, own in zip(units, special, strict=True)]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from plugin_host.plugin.build import PluginBuildError
+from plugin_host.plugin.build import COMMON, PluginBuildError
 from plugin_host.plugin.bundles import VARIANTS, build_bundles
 from plugin_host.plugin.window import why_no_window
 from tests.plugin_host.plugin.plugin_rig import PATIENCE_SECONDS, CountingProcess, ask_plugin, start_host
@@ -28,15 +28,17 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.joi
 
 
 @pytest.fixture(scope="module")
-def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the CLAP plugin with its window."""
+def plugin(tmp_path_factory: pytest.TempPathFactory, bundles: Path) -> Path:
+    """A folder with the CLAP plugin with its window; the common objects are those of the other tests."""
     if os.environ.get("SEGUE_TEST_WINDOW"):  # built before
         return Path(os.environ["SEGUE_TEST_WINDOW"])
     if why_no_window():
         pytest.skip(f"the window cannot be built here: {why_no_window()}")
     folder = tmp_path_factory.mktemp("window")
+    known = [bundles / "objects" / f"{name}.o" for name in COMMON]
+    common = known if all(path.exists() for path in known) else []
     try:
-        build_bundles(folder, folder / "objects", [(VARIANTS[0], "clap")], level="-O0", window=True)
+        build_bundles(folder, folder / "objects", [(VARIANTS[0], "clap")], level="-O0", window=True, common=common)
     except PluginBuildError as fault:
         pytest.skip(f"the plugin cannot be built here: {str(fault)[:300]}")
     return folder
