@@ -84,9 +84,11 @@ class BuildWithNative(build_py):
         sys.path.insert(0, str(ROOT))
         from plugin_host.plugin.bundles import build_bundles
         from plugin_host.plugin.install import SHIPPED
+        from plugin_host.plugin.window import why_no_window
 
         with tempfile.TemporaryDirectory(prefix="segue-objects-") as work:
-            build_bundles(Path(self.build_lib) / "plugin_host" / "plugin" / SHIPPED, Path(work))
+            shipped = Path(self.build_lib) / "plugin_host" / "plugin" / SHIPPED
+            build_bundles(shipped, Path(work), window=not why_no_window())
 
 
 class WheelWithNative(bdist_wheel):

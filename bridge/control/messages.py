@@ -40,7 +40,9 @@ from bridge.control.plugin_rows import PLUGIN_OK as PLUGIN_OK
 from bridge.control.plugin_rows import PLUGIN_PROMPT as PLUGIN_PROMPT
 from bridge.control.plugin_rows import PLUGIN_REQUESTS as PLUGIN_REQUESTS
 from bridge.control.plugin_rows import PLUGIN_SET as PLUGIN_SET
+from bridge.control.plugin_rows import PLUGIN_START as PLUGIN_START
 from bridge.control.plugin_rows import PLUGIN_STATUS as PLUGIN_STATUS
+from bridge.control.plugin_rows import PLUGIN_VIEW as PLUGIN_VIEW
 from bridge.control.rows import ADDRESS, AT, ID, LANE, LANE_STATE, NAME, PLACED, ROLE, START, TEXT, UNDERSTOOD
 from bridge.control.rows import LANES_MAX as LANES_MAX
 from bridge.control.rows import ROLES as ROLES

@@ -15,6 +15,7 @@ PLUGIN_PORTS = 32  # that are tried; after these any free port
 ALL_ROLES = "all"
 
 _NAME = Argument("name", "s", "name of a parameter of the plugin, like capture_bars or own_tempo", max_length=32)
+_LETTERS = "a character for each part, '0' silence, the next 60 characters steps of 1 dB up to full scale"
 _PROMPT = rows.text("text", "a description of the music; empty: no prompt")
 
 
@@ -27,7 +28,7 @@ PLUGIN_STATUS = _request(
     "status",
     reply=(
         rows.text("state", "of the connection to the engine, as the plugin's Engine shows it"),
-        rows.text("why", "what the engine refused, and the reason; or empty"),
+        rows.text("why", "why there is no engine, how far its model is, or what it refused and why; or empty"),
         rows.bounded("lane", "i", "its lane; -1: none yet", -1, rows.LANES_MAX - 1),
         rows.bounded("take", "i", "seed of the present take; -1: none yet", -1, WHOLE_MAX),
         rows.text("in_force", "roles of the captured music in use"),
@@ -56,6 +57,28 @@ PLUGIN_ENGINE = _request(
     reply=(rows.bounded("port", "i", "at which it looks for the engine now", 1, 65535),),
     meaning="Sets the port at which the plugin looks for the engine.",
 )
+PLUGIN_START = _request(
+    "start", Argument("model", "s", "to start it with; empty: as `segue plugin engine` says, and with the embedded one "
+                      "after a failure of that", max_length=500, default=""),
+    meaning="Starts the engine, if none answers; also after it has failed to start. The state tells how it goes.",
+)
+PLUGIN_VIEW = _request(
+    "view",
+    reply=(
+        rows.text("state", "as in plugin/status"), rows.text("why", "as in plugin/status"),
+        rows.text("next", "what comes next, in words; or empty"), rows.text("prompt", "its prompt"),
+        rows.figure("beats", "the host's position", "beats"), rows.figure("beats_per_bar", "", "beats"),
+        rows.figure("tempo", "the host's", "bpm"), rows.bounded("playing", "i", "1: the host plays", 0, 1),
+        rows.figure("input_db", "the input's highest peak since the last request", "dB"),
+        rows.figure("music_db", "Segue's", "dB"),
+        rows.text("input", f"the input's peaks of the last 8 bars: {_LETTERS}"),
+        rows.text("music", "the same of Segue's music"),
+        rows.text("captured", f"the newest capture from its begin to its end: {_LETTERS}; empty: nothing is captured"),
+        rows.text("in_force", "as in plugin/status"),
+        rows.bounded("failed", "i", "1: the engine does not start by itself, see plugin/start", 0, 1),
+    ),
+    meaning="Reads what the plugin's window shows; it asks 20 times a second.",
+)
 PLUGIN_OK = rows.answer("plugin/ok", ADDRESS, meaning="The request is done; the values of its row follow.", rest=True)
 PLUGIN_ERROR = rows.answer(
     "plugin/error", ADDRESS, rows.text("code", "a word of the table of errors", 32), TEXT,
@@ -63,5 +86,5 @@ PLUGIN_ERROR = rows.answer(
 )
 # fmt: on
 
-PLUGIN_REQUESTS = (PLUGIN_STATUS, PLUGIN_PROMPT, PLUGIN_SET, PLUGIN_CLEAR, PLUGIN_ENGINE)
+PLUGIN_REQUESTS = (PLUGIN_STATUS, PLUGIN_PROMPT, PLUGIN_SET, PLUGIN_CLEAR, PLUGIN_ENGINE, PLUGIN_START, PLUGIN_VIEW)
 PLUGIN_ANSWERS = (PLUGIN_OK, PLUGIN_ERROR)

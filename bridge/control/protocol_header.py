@@ -15,6 +15,7 @@ from bridge.control.packet import DATAGRAM_BYTES_MAX
 from bridge.control.parameters import KNOBS, PARAMETERS, Parameter
 from bridge.control.presets import preset_names
 from bridge.control.rows import CAPTURED, LANE_STATES, LANES_MAX, ROOT
+from bridge.control.status_text import DOWNLOADING, STATE_LOADING, STATE_STOPPING, WARMING_UP
 from bridge.errors import BY_CODE, RegionError
 
 WIDTH = 120
@@ -48,10 +49,13 @@ def header() -> str:
             f'inline constexpr const char* next_bar = "{At("bar").wire()}";',
             f'inline constexpr const char* all_roles = "{plugin_rows.ALL_ROLES}";',
             f'inline constexpr const char* plugin_root = "{plugin_rows.PLUGIN_ROOT}";',
-            f'inline constexpr const char* plugin_usage = "{_usage()}";',
+            "inline constexpr const char* plugin_usage =",
+            f'    "{_usage()}";',
             "",
             *_constants("address", ((_name(row), row.address) for row in messages.TABLE.values())),
             *_constants("lane_state", ((state, state) for state in LANE_STATES)),
+            *_constants("engine_state_word", ((state, state) for state in (STATE_LOADING, STATE_STOPPING))),
+            *_constants("load_stage", ((stage.replace(" ", "_"), stage) for stage in (DOWNLOADING, WARMING_UP))),
             *_constants("error_code", ((code, code) for code in BY_CODE)),
             "inline constexpr const char* region_codes[] = {",
             f"    {_joined((_quoted(code) for code in region_codes), 4, 4)}}};",

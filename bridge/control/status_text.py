@@ -7,6 +7,8 @@ While one model plays and another is loaded, the engine's state is `ready`: prot
 from __future__ import annotations
 
 LOADING = "loading "
+DOWNLOADING, WARMING_UP = "downloading", "warming up"  # the first and the last stage of a load, in its words
+STATE_LOADING, STATE_STOPPING = "loading", "stopping"  # states of the engine that clients act on
 
 
 def loading_text(model: str, step: str = "") -> str:

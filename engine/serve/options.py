@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from bridge.system import whole_file
 
 EXIT_OK, EXIT_OPTION, EXIT_PORT, EXIT_MODEL = 0, 2, 3, 4
 LANES = 8
+MINUTES_MAX = 7 * 24 * 60
 NO_MODEL = "none"
 
 
@@ -34,6 +35,7 @@ class Options:
     plain_secret: bool = False
     parent: int = 0
     journal: Path | None = None
+    idle_exit_minutes: float = 0.0
 
 
 def default_threads() -> int:
@@ -69,6 +71,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         plain_secret=given.plain_secret,
         parent=given.parent,
         journal=given.journal,
+        idle_exit_minutes=given.idle_exit,
     )
 
 
@@ -119,14 +122,26 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="accept the secret itself from other machines; anybody who captures packets can then read it",
     )
+    _add_process_options(add)
+    return parser
+
+
+def _add_process_options(add: Callable[..., object]) -> None:
+    """Options about what the process writes, and when it ends."""
     add(
         "--journal",
         type=_folder,
         metavar="FOLDER",
         help="write each lane's journal there: `segue render` makes again from it what was heard",
     )
+    add(
+        "--idle-exit",
+        type=_minutes,
+        default=0.0,
+        metavar="MINUTES",
+        help="end after so long without an open lane or a client (0: never)",
+    )
     add("--parent", type=_whole(0, 2**31 - 1), default=0, metavar="PID", help="end when this process has ended")
-    return parser
 
 
 def _folder(text: str) -> Path:
@@ -137,6 +152,17 @@ def _folder(text: str) -> Path:
     except OSError as error:
         raise argparse.ArgumentTypeError(f"{text} cannot be written to: {error.strerror}") from None
     return Path(text)
+
+
+def _minutes(text: str) -> float:
+    """Minutes from 0 to a week, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= MINUTES_MAX:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of minutes, 0 to {MINUTES_MAX}")
+    return value
 
 
 class _whole:

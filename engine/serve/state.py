@@ -6,11 +6,13 @@ import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bridge.control.status_text import STATE_LOADING, STATE_STOPPING
+
 if TYPE_CHECKING:
     from engine.model import LoadedModel
     from engine.serve.lane.generate_loop import GenerateLoop
 
-LOADING, READY, EMPTY, STOPPING, FAILED = "loading", "ready", "empty", "stopping", "failed"
+LOADING, READY, EMPTY, STOPPING, FAILED = STATE_LOADING, "ready", "empty", STATE_STOPPING, "failed"
 
 
 @dataclass(frozen=True)

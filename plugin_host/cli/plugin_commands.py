@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from bridge.control.arguments import Message
-from bridge.control.plugin_rows import PLUGIN_CLEAR, PLUGIN_PORT, PLUGIN_PROMPT, PLUGIN_SET, PLUGIN_STATUS
+from bridge.control.plugin_rows import PLUGIN_CLEAR, PLUGIN_PORT, PLUGIN_PROMPT, PLUGIN_SET, PLUGIN_START, PLUGIN_STATUS
 from plugin_host.cli.guard import EXIT_FAULT, guarded
 from plugin_host.console.screen import complain, print_line
 
@@ -45,9 +45,11 @@ def install(
 ) -> None:
     """Install the plugin into your own plugin folders. Then let your DAW scan for plugins.
 
-    The plugin comes from Segue's package if that contains it; otherwise it is built first.
+    The plugin comes from Segue's package if that contains it; otherwise it is built first. The plugin starts the engine
+    by itself when none runs: `segue plugin engine` says how.
     """
     from plugin_host.plugin.build import PluginBuildError
+    from plugin_host.plugin.engine_order import EngineOrder, read_order, write_order
     from plugin_host.plugin.install import install as place
     from plugin_host.plugin.install import shipped
 
@@ -59,8 +61,62 @@ def install(
         try:
             for bundle in place(folder):
                 print_line(f"  {bundle}")
+            print_line(f"  {write_order(read_order() or EngineOrder())}")
         except PluginBuildError as fault:
             _fail(fault)
+
+
+@plugin.command(short_help="How the plugin starts the engine.")
+@guarded
+def engine(
+    start: Annotated[bool | None, typer.Option("--start/--no-start", help="Whether the plugin starts it.")] = None,
+    idle_exit: Annotated[
+        float | None, typer.Option(min=0, max=10080, help="Minutes after which an unused engine ends; 0: never.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="embedded, melody, style, small, ... or a folder.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu, cuda, ...")] = None,
+) -> None:
+    """Show or change how the plugin starts the engine when none runs. It counts from the engine's next start on.
+
+    \b
+    segue plugin engine
+    segue plugin engine --model melody --device cuda --idle-exit 60
+    segue plugin engine --no-start
+    """
+    from plugin_host.plugin.build import PluginBuildError
+    from plugin_host.plugin.engine_order import EngineOrder, order_file, read_order, write_order
+
+    known, changes = read_order(), (start, idle_exit, model, device)
+    order = known or EngineOrder()
+    if any(change is not None for change in changes):
+        order = EngineOrder(
+            order.idle_minutes if idle_exit is None else idle_exit,
+            order.model if model is None else model,
+            order.device if device is None else device,
+            order.start if start is None else start,
+        )
+        try:
+            write_order(order)
+        except PluginBuildError as fault:
+            _fail(fault)
+    elif known is None:
+        print_line(f"there is no {order_file()}: the plugin starts no engine. `segue plugin install` writes it")
+        return
+    minutes = f"after {order.idle_minutes:g} minutes unused" if order.idle_minutes else "never"
+    print_line(f"started    {'by the plugin when none runs' if order.start else 'not by the plugin'}")
+    print_line(f"model      {order.model}\ndevice     {order.device}\nends       {minutes}\nwritten in {order_file()}")
+
+
+@plugin.command(short_help="Let a plugin start the engine.")
+@guarded
+def start(
+    model: Annotated[str, typer.Option(help="Another model than that of `segue plugin engine`.")] = "",
+    port: Port = PLUGIN_PORT,
+) -> None:
+    """Let a running plugin start the engine again after it has failed or was ended; `segue plugin status` shows how it
+    goes. After a failure of its model it starts with the embedded one."""
+    _ask(port, PLUGIN_START, model)
+    print_line(f"the plugin at port {port} starts the engine if none answers")
 
 
 @plugin.command(short_help="Set a plugin's prompt.")
@@ -150,10 +206,14 @@ def _ask(port: int, row: Message, *values: float | str) -> list[float | str]:
 def _built(out: Path) -> list[Path]:
     from plugin_host.plugin.build import PluginBuildError
     from plugin_host.plugin.bundles import build_bundles
+    from plugin_host.plugin.window import why_no_window
 
     try:
+        missing = why_no_window()
+        if missing:
+            complain(f"segue: the plugin is built without its window: {missing}")
         with tempfile.TemporaryDirectory(prefix="segue-objects-") as work:
-            return build_bundles(out, Path(work))
+            return build_bundles(out, Path(work), window=not missing)
     except (PluginBuildError, OSError) as fault:
         _fail(fault)
 

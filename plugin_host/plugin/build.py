@@ -24,7 +24,7 @@ BRIDGE = Path(__file__).parents[2] / "bridge"
 COMMON = (
     "segment", "ring_reader", "held_bar", "processor", "host_time", "osc", "link",
     "capture", "saved_capture", "jam_plan", "jam_memory", "session", "session_send", "session_captures", "session_jam",
-    "session_show", "lane_host",
+    "session_show", "session_start", "session_view", "engine_order", "engine_start", "lane_host",
 )  # fmt: skip
 TESTED = ("segment", "ring_reader", "held_bar", "processor", "jam_plan", "jam_memory", "count", "capi")
 FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wall", "-Wextra", "-pthread")
@@ -87,11 +87,11 @@ def compile_all(tools: Toolchain, jobs: Sequence[tuple[Path, Path]], extra: Sequ
         return list(pool.map(one, jobs))
 
 
-def link(tools: Toolchain, objects: Sequence[Path], target: Path) -> Path:
+def link(tools: Toolchain, objects: Sequence[Path], target: Path, libraries: Sequence[str] = ()) -> Path:
     """A shared library of objects.  [main]"""
     target.parent.mkdir(parents=True, exist_ok=True)
     system = [] if sys.platform == "darwin" else ["-lrt", "-Wl,--no-undefined"] if not tools.sanitize else ["-lrt"]
-    run_tool([tools.compiler, *tools.flags(), "-shared", *map(str, objects), "-o", str(target), *system])
+    run_tool([tools.compiler, *tools.flags(), "-shared", *map(str, objects), "-o", str(target), *libraries, *system])
     return target
 
 

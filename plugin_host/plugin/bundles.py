@@ -25,9 +25,12 @@ from plugin_host.plugin.build import (
     link,
     machine_folder,
 )
+from plugin_host.plugin.window import WINDOW_LIBRARIES, WINDOW_NEEDS, build_window, window_flags
 
 DPF_FOLDERS = ("/usr/share/dpf", "/usr/local/share/dpf")
 FORMATS = ("lv2", "vst3", "clap")
+_OF_THE_WINDOW = ("port", "lane_now")
+_NOT_ON_GUI = "http://lv2plug.in/ns/ext/port-props#notOnGUI"
 _FREE_WHEELING = 'lv2:symbol "offline" ;'
 
 
@@ -62,9 +65,16 @@ def find_dpf() -> Path:
 
 
 def build_bundles(
-    out: Path, work: Path, units: Sequence[tuple[Variant, str]] = UNITS, level: str = "-O2"
+    out: Path,
+    work: Path,
+    units: Sequence[tuple[Variant, str]] = UNITS,
+    level: str = "-O2",
+    window: bool = False,
+    common: Sequence[Path] = (),
 ) -> list[Path]:
     """Compile plugins, each in a format; returns their bundles in `out`. `work` is for object files.
+
+    With `window` they have one, see `window.why_no_window`. `common` are the common objects, if they are compiled.
 
     PluginBuildError for a missing compiler or framework, or if the compilation fails.  [main]
     """
@@ -72,22 +82,36 @@ def build_bundles(
         raise PluginBuildError("the plugin is built on Linux and macOS; on Windows it cannot be built yet")
     dpf, tools = find_dpf(), Toolchain(find_compiler(), level=level)
     work.mkdir(parents=True, exist_ok=True)
-    jobs = [(SOURCES / f"{name}.cpp", work / f"{name}.o") for name in COMMON]
-    includes = [f"-I{dpf / 'distrho'}"]
+    jobs = [] if common else [(SOURCES / f"{name}.cpp", work / f"{name}.o") for name in COMMON]
+    includes = [f"-I{dpf / 'distrho'}", *(window_flags(dpf) if window else [])]
     with ThreadPoolExecutor(os.cpu_count() or 2) as pool:
-        common = pool.submit(compile_all, tools, jobs)
-        special = list(pool.map(lambda unit: _compile(tools, work, includes, *unit), units))
-    objects = common.result()
-    return [_bundle(tools, *unit, [*objects, own], out) for unit, own in zip(units, special, strict=True)]
+        compiled = pool.submit(compile_all, tools, jobs)
+        shared = pool.submit(build_window, tools, dpf, work) if window else None
+        special = list(pool.map(lambda unit: _compile(tools, work, includes, window, *unit), units))
+    parts = Parts([*common, *compiled.result()], shared.result() if shared else [])
+    return [_bundle(tools, *unit, parts, own, out) for unit, own in zip(units, special, strict=True)]
 
 
-def _compile(tools: Toolchain, work: Path, includes: list[str], variant: Variant, kind: str) -> Path:
-    target = work / f"{variant.file_name}_{kind}.o"
+def _compile(
+    tools: Toolchain, work: Path, includes: list[str], window: bool, variant: Variant, kind: str
+) -> list[Path]:
+    """The entries of one plugin: its own, and its window's."""
     flags = [*includes, *variant.flags, f"-DDISTRHO_PLUGIN_TARGET_{kind.upper()}", "-Wno-unused-parameter"]
-    return compile_all(tools, [(SOURCES / f"entry_{kind}.cpp", target)], flags)[0]
+    jobs = [(SOURCES / f"entry_{kind}.cpp", work / f"{variant.file_name}_{kind}.o")]
+    if window:
+        jobs.append((SOURCES / "window_entry.cpp", work / f"{variant.file_name}_{kind}_window.o"))
+    return compile_all(tools, jobs, flags)
 
 
-def _bundle(tools: Toolchain, variant: Variant, kind: str, objects: list[Path], out: Path) -> Path:
+@dataclass(frozen=True)
+class Parts:
+    """Objects of all plugins, and of their windows, if they have any."""
+
+    common: list[Path]
+    window: list[Path]
+
+
+def _bundle(tools: Toolchain, variant: Variant, kind: str, parts: Parts, own: list[Path], out: Path) -> Path:
     """Link one plugin; returns the bundle's path."""
     name = variant.file_name
     bundle = out / f"{name}.{kind}"
@@ -99,17 +123,33 @@ def _bundle(tools: Toolchain, variant: Variant, kind: str, objects: list[Path], 
     elif kind == "clap":
         binary = bundle / "Contents" / "MacOS" / name
     else:
+        name += "_dsp" if parts.window else ""
         binary = bundle / f"{name}{'.dylib' if sys.platform == 'darwin' else '.so'}"
-    link(tools, objects, binary)
+    _link(tools, kind, parts, own, binary)
     if sys.platform == "darwin" and kind != "lv2":
         _write_property_list(bundle / "Contents" / "Info.plist", name)
     if kind == "lv2" and not tools.sanitize:
-        _describe(bundle, binary)
+        _describe(bundle, binary, bool(parts.window))
     return bundle
 
 
-def _describe(bundle: Path, binary: Path) -> None:
-    """Let the binary write its LV2 text, and mark the free-wheeling port."""
+def _link(tools: Toolchain, kind: str, parts: Parts, own: list[Path], binary: Path) -> None:
+    """Link the plugin with its window; in LV2 the window is a file of its own, loaded only if it is opened."""
+    if not parts.window:
+        link(tools, [*parts.common, *own], binary)
+        return
+    if kind != "lv2":
+        link(tools, [*parts.common, *parts.window, *own], binary, WINDOW_LIBRARIES)
+        return
+    link(tools, [*parts.common, own[0]], binary)
+    needed = [path for path in parts.common if path.stem in WINDOW_NEEDS]
+    link(
+        tools, [*needed, *parts.window, own[1]], binary.with_stem(binary.stem.replace("_dsp", "_ui")), WINDOW_LIBRARIES
+    )
+
+
+def _describe(bundle: Path, binary: Path, window: bool) -> None:
+    """Let the binary write its LV2 text, and mark ports: free-wheeling, and what only the window shows."""
     code = "import ctypes,sys; ctypes.CDLL(sys.argv[1]).lv2_generate_ttl(sys.argv[2].encode())"
     command = [sys.executable, "-c", code, str(binary.resolve()), binary.stem]
     done = subprocess.run(command, cwd=bundle, capture_output=True, text=True, timeout=60)  # noqa: S603 - our own
@@ -117,10 +157,11 @@ def _describe(bundle: Path, binary: Path) -> None:
         raise PluginBuildError(f"the LV2 plugin could not describe itself: {done.stderr[-500:]}")
     for path in bundle.glob("*.ttl"):
         text = path.read_text(encoding="utf-8")
-        path.write_text(
-            text.replace(_FREE_WHEELING, f"{_FREE_WHEELING}\n        lv2:designation lv2:freeWheeling ;"),
-            encoding="utf-8",
-        )
+        text = text.replace(_FREE_WHEELING, f"{_FREE_WHEELING}\n        lv2:designation lv2:freeWheeling ;")
+        for symbol in _OF_THE_WINDOW if window else ():
+            named = f'lv2:symbol "{symbol}" ;'
+            text = text.replace(named, f"{named}\n        lv2:portProperty <{_NOT_ON_GUI}> ;")
+        path.write_text(text, encoding="utf-8")
 
 
 def _write_property_list(path: Path, name: str) -> None:

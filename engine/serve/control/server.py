@@ -20,7 +20,7 @@ from types import FrameType
 
 from bridge.control.clients import Client
 from bridge.control.endpoint import Endpoint
-from bridge.control.status_text import loading_text
+from bridge.control.status_text import is_loading, loading_text
 from bridge.errors import EndpointError
 from bridge.ring import shared_memory
 from bridge.system.clock import MONOTONIC, Clock
@@ -31,6 +31,7 @@ from engine.serve.control.feed.collector import Collector
 from engine.serve.control.feed.dump import Dump
 from engine.serve.control.feed.feed import Feed
 from engine.serve.control.feed.feed_handlers import FeedHandlers
+from engine.serve.control.idle import IdleTime
 from engine.serve.control.lane_handlers import LaneHandlers
 from engine.serve.control.open_lanes import OpenLanes
 from engine.serve.lane.lane import Lane
@@ -96,8 +97,11 @@ class Server:
         self.feed.start()
         self.loader.thread.start()
         self._begin()
-        parent = self.options.parent
+        parent, idle = self.options.parent, IdleTime(self.options.idle_exit_minutes * 60, self._clock.now_seconds())
         while not self._quit.wait(0.5):
+            if idle.over(self._in_use(), self._clock.now_seconds()):
+                say(f"not used for {self.options.idle_exit_minutes:g} minutes: it ends (--idle-exit)")
+                break
             if parent and not shared_memory.pid_alive(parent):
                 say(f"process {parent}, which started it, has ended")
                 break
@@ -106,6 +110,12 @@ class Server:
     def _client_gone(self, client: Client) -> None:
         self.lane_handlers.gone(client)
         self.feed_handlers.gone(client)
+
+    def _in_use(self) -> bool:
+        """Whether a lane is open, a client is connected, or a model is being loaded."""
+        now = self.state.now
+        loads = now.name == LOADING or is_loading(now.text)
+        return loads or len(self.lane_handlers.lanes) > 0 or bool(self.endpoint.clients)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._quit.set()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.control.requests import Responder
+from bridge.control.status_text import WARMING_UP  # in steps; all other stages count bytes
 from bridge.errors import LoadOvertaken
 from engine.serve.state import Wanted
 
@@ -17,7 +18,6 @@ PAUSE_SECONDS = 0.02
 PAUSE_SECONDS_MAX = 1.0  # at one progress report
 PAUSES_SECONDS_MAX = 20.0  # in all: a lane that never recovers does not stop a load forever
 REPORT_SECONDS = 0.1
-WARMING_UP = "warming up"  # in steps; all other stages count bytes
 STEPS = 1000  # of a stage, on the wire: bytes are more than a client can count
 
 

@@ -2,6 +2,7 @@
 #include "lane_host.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 namespace segue {
 
@@ -93,6 +94,7 @@ void LaneHost::part(const float* const* in, float* const* out, int from, int n, 
     for (int c = 0; c < processor_.channels(); ++c) inputs[c] = in[c] + from;
     recorder_.process(inputs, n, transport, values_.on(p_capture), values_.whole(p_capture_bars));
     remember(inputs, n, transport);
+    trace(inputs, n, transport);
     mix(in, out, from, n);
 }
 
@@ -166,6 +168,18 @@ bool LaneHost::caught_up(int n, const Transport& transport, const Transport& sta
     if (!ready(n, transport)) return false;
     gave_up_ = false;
     return true;
+}
+
+// Peaks for the window. Before `mix`: `out` may be `in`.
+void LaneHost::trace(const float* const* in, int n, const Transport& transport) {
+    const int channels = processor_.channels();
+    float input = 0.0f;
+    for (int c = 0; c < channels; ++c) input = std::max(input, peak_of(in[c], n));
+    const float music = peak_of(wet_.data(), static_cast<int64_t>(n) * channels);
+    const double beats = shared_.beats.load(std::memory_order_relaxed) * SoundTrace::per_beat;
+    const auto column = static_cast<int64_t>(std::floor(beats));
+    shared_.trace.add(SoundTrace::input, column, input, transport.playing);
+    shared_.trace.add(SoundTrace::music, column, music, transport.playing);
 }
 
 void LaneHost::mix(const float* const* in, float* const* out, int from, int n) const {

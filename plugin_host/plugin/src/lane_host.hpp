@@ -31,6 +31,7 @@ private:
     bool jam_ready(const Transport& transport);
     JamMemory* take_memory();
     void remember(const float* const* in, int n, const Transport& transport);
+    void trace(const float* const* in, int n, const Transport& transport);
     void mix(const float* const* in, float* const* out, int from, int n) const;
 
     Values& values_;

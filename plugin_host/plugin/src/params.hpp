@@ -1,6 +1,8 @@
 // The plugin's parameters: one row each, in the order of the hosts' numbers, which never change. MIT.
 #pragma once
 #include <atomic>
+#include <cstring>
+#include <string>
 
 #include "segue_protocol.h"
 
@@ -27,6 +29,7 @@ struct Row {
     const char* choices;    // of an e: separated by |
     const char* engine;     // the lane parameter that it sets, if any
     bool shown = false;     // by the plugin; the user sets the others
+    const char* zero = nullptr;  // what its lowest value is called, if that is no amount
 };
 
 inline constexpr Row rows[p_count] = {
@@ -35,12 +38,12 @@ inline constexpr Row rows[p_count] = {
     // It was "Follow input", on or off: songs of before have 0 or 1.
     {"follow_input", "Jam", "", 0, 4, 0, 'e', "Off|Accompany|Trade|Continue|Loop", nullptr},
     {"capture", "Capture", "", 0, 1, 0, 'b', nullptr, nullptr},
-    {"capture_bars", "Capture bars", "", 0, 32, 0, 'i', nullptr, nullptr},
+    {"capture_bars", "Capture bars", "", 0, 32, 0, 'i', nullptr, nullptr, false, "The loop"},
     {lane_parameter::bars.knob, "Bars", "", 0, 256, lane_parameter::bars.initial, 'i', nullptr,
-     lane_parameter::bars.name},
+     lane_parameter::bars.name, false, "Until off"},
     {lane_parameter::temperature.knob, "Creativity", "", 0, 2, 0.9f, 'f', nullptr, lane_parameter::temperature.name},
     {lane_parameter::cfg.knob, "Guidance", "", 0, 10, 2.5f, 'f', nullptr, lane_parameter::cfg.name},
-    {lane_parameter::seed.knob, "Take", "", 0, lane_parameter::seed.high, 0, 'i', nullptr, nullptr},
+    {lane_parameter::seed.knob, "Take", "", 0, lane_parameter::seed.high, 0, 'i', nullptr, nullptr, false, "New"},
     {lane_parameter::level_db.knob, "Level", "dB", lane_parameter::level_db.low, lane_parameter::level_db.high,
      lane_parameter::level_db.initial, 'f', nullptr, lane_parameter::level_db.name},
     {"output", "Output", "", 0, 2, 0, 'e', "Dry + Segue|Segue|Dry", nullptr},
@@ -48,13 +51,14 @@ inline constexpr Row rows[p_count] = {
     {lane_parameter::lead_seconds.knob, "Seconds ahead", "", lane_parameter::lead_seconds.low,
      lane_parameter::lead_seconds.high, lane_parameter::lead_seconds.initial, 'f', nullptr,
      lane_parameter::lead_seconds.name},
-    {"lane", "Lane", "", -1, lanes_max - 1, -1, 'i', nullptr, nullptr},
+    {"lane", "Lane", "", -1, lanes_max - 1, -1, 'i', nullptr, nullptr, false, "A free one"},
     {"clock", "Time", "", 0, 1, 0, 'e', "Host|Own", nullptr},
     {"own_tempo", "Own tempo", "", 20, 400, 120, 'f', nullptr, nullptr},
-    {"engine", "Engine", "", 0, 11, 0, 'e',
+    {"engine", "Engine", "", 0, 19, 0, 'e',
      "Not there|Other version|Connected|Preparing|Playing|Refused|Refused: no model|Refused: no lane is free|"
      "Refused: the lane is taken|Refused: not with this model|Refused: what was captured|"
-     "Waits: the host tells no time", nullptr, true},
+     "Waits: the host tells no time|Starting|Downloading the model|Loading the model|Warming up|Failed: the model|"
+     "Failed: the port is taken|Failed to start|Ended", nullptr, true},
     {"lane_now", "Lane now", "", -1, lanes_max - 1, -1, 'i', nullptr, nullptr, true},
     {"seed", "Take now", "", lane_parameter::seed.low, lane_parameter::seed.high, lane_parameter::seed.initial,
      'i', nullptr, nullptr, true},
@@ -80,10 +84,20 @@ constexpr bool fits(int knob, const LaneParameter& of) {
 static_assert(fits(p_bars, lane_parameter::bars) && fits(p_creativity, lane_parameter::temperature) &&
               fits(p_guidance, lane_parameter::cfg) && fits(p_take, lane_parameter::seed));
 
+// Entry `at` of a list's choices.
+inline std::string choice_at(int parameter, int at) {
+    const char* begin = rows[parameter].choices;
+    for (; at > 0; --at) begin = std::strchr(begin, '|') + 1;
+    const char* end = std::strchr(begin, '|');
+    return end ? std::string(begin, end) : std::string(begin);
+}
+
 enum EngineState {
     engine_absent, engine_foreign, engine_connected, engine_preparing, engine_playing,
     engine_refused, engine_no_model, engine_no_room, engine_lane_taken, engine_cannot, engine_bad_capture,
     engine_timeless,
+    engine_starting, engine_downloading, engine_loading, engine_warming,  // there is none yet, or no model
+    engine_model_failed, engine_port_taken, engine_start_failed, engine_ended,  // none is started by itself
 };
 
 // All values; each is written by one thread and read by any.

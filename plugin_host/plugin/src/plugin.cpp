@@ -18,7 +18,7 @@ constexpr int parameters = segue::p_offline;
 #endif
 // Older songs have "captured": one capture, of any role.
 const char* const keys[] = {"prompt", "captured", "captured_melody", "captured_style", "captured_continue",
-                            "armed", "engine_port", "lane", "take", "start"};
+                            "armed", "engine_port", "lane", "take", "start", "takes"};
 constexpr int states = sizeof keys / sizeof keys[0];
 
 void set_choices(Parameter& parameter, const char* choices) {
@@ -35,6 +35,19 @@ void set_choices(Parameter& parameter, const char* choices) {
     parameter.enumValues.count = static_cast<uint8_t>(count);
     parameter.enumValues.values = values;
     parameter.enumValues.restrictedMode = true;
+}
+
+// A word for the value that is no amount. Not in LV2: some hosts then offer that value alone.
+void set_word(Parameter& parameter, const segue::Row& row) {
+#ifndef DISTRHO_PLUGIN_TARGET_LV2
+    auto* values = new ParameterEnumerationValue[1];
+    values[0].value = row.low;
+    values[0].label = row.zero;
+    parameter.enumValues.count = 1;
+    parameter.enumValues.values = values;
+#else
+    (void)parameter, (void)row;
+#endif
 }
 
 }  // namespace
@@ -71,6 +84,7 @@ protected:
         if (row.kind == 'b') parameter.hints |= kParameterIsBoolean | kParameterIsInteger;
         if (row.kind == 'i' || row.kind == 'e') parameter.hints |= kParameterIsInteger;
         if (row.kind == 'e') set_choices(parameter, row.choices);
+        if (row.zero) set_word(parameter, row);
     }
 
     float getParameterValue(uint32_t index) const override { return values_.get(static_cast<int>(index)); }
@@ -81,7 +95,7 @@ protected:
     void initState(uint32_t index, State& state) override {
         state.key = keys[index];
         state.label = keys[index];
-        state.hints = kStateIsOnlyForDSP;
+        state.hints = std::strcmp(keys[index], "takes") == 0 ? 0 : kStateIsOnlyForDSP;  // the window keeps takes
         state.defaultValue = "";
     }
     void setState(const char* key, const char* value) override {
@@ -92,6 +106,7 @@ protected:
         const segue::Saved saved = host_->session().saved();
         char text[64] = "";
         if (std::strcmp(key, "prompt") == 0) return String(saved.prompt.c_str());
+        if (std::strcmp(key, "takes") == 0) return String(saved.takes.c_str());
         const bool captured = saved.any_captured();
         for (int role = 0; role < segue::n_roles; ++role)
             if (std::string("captured_") + segue::roles[role] == key)

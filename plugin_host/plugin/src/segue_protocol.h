@@ -12,7 +12,8 @@ inline constexpr const char* roles[n_roles] = {"melody", "style", "continue"};
 inline constexpr const char* next_bar = "bar";
 inline constexpr const char* all_roles = "all";
 inline constexpr const char* plugin_root = "/segue/plugin/";
-inline constexpr const char* plugin_usage = "status; prompt text; set name value; clear [role]; engine port";
+inline constexpr const char* plugin_usage =
+    "status; prompt text; set name value; clear [role]; engine port; start [model]; view";
 
 namespace address {
 inline constexpr const char* hello = "/segue/hello";
@@ -91,6 +92,8 @@ inline constexpr const char* plugin_prompt = "/segue/plugin/prompt";
 inline constexpr const char* plugin_set = "/segue/plugin/set";
 inline constexpr const char* plugin_clear = "/segue/plugin/clear";
 inline constexpr const char* plugin_engine = "/segue/plugin/engine";
+inline constexpr const char* plugin_start = "/segue/plugin/start";
+inline constexpr const char* plugin_view = "/segue/plugin/view";
 inline constexpr const char* plugin_ok = "/segue/plugin/ok";
 inline constexpr const char* plugin_error = "/segue/plugin/error";
 }
@@ -101,6 +104,16 @@ inline constexpr const char* preparing = "preparing";
 inline constexpr const char* playing = "playing";
 inline constexpr const char* ended = "ended";
 inline constexpr const char* failed = "failed";
+}
+
+namespace engine_state_word {
+inline constexpr const char* loading = "loading";
+inline constexpr const char* stopping = "stopping";
+}
+
+namespace load_stage {
+inline constexpr const char* downloading = "downloading";
+inline constexpr const char* warming_up = "warming up";
 }
 
 namespace error_code {

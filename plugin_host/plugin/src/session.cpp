@@ -35,10 +35,8 @@ void Session::stop() {
     processor_.offer(nullptr);
     recorder_.offer(nullptr);
     shared_.memory.store(nullptr);
-    if (reader_ && !lost_) {
-        link_.tell(address::lane_close, {lane_});
-        link_.tell(address::bye, {});
-    }
+    if (reader_ && !lost_) link_.tell(address::lane_close, {lane_});
+    if (protocol_ > 0) link_.tell(address::bye, {});
     reader_.reset();
     capture_.reset();
     jam_.reset();
@@ -117,9 +115,10 @@ void Session::reach() {
     }
     const Answer hello = link_.ask(address::hello, {0, "plugin"}, hello_seconds);
     if (hello.kind == Answer::none) {
-        unreached_ = engine_absent;
+        start_engine();
         return;
     }
+    engine_start_.answered();
     const int64_t protocol = hello.values.whole(0);
     if (!hello.good() || protocol < protocol_oldest || protocol > protocol_version) {
         refuse(hello);
@@ -134,8 +133,7 @@ void Session::reach() {
     if (!opened.good() && wanted >= 0 && asked < 0)  // another client has it now
         opened = link_.ask(address::lane_open, {-1, rate, channels}, ask_seconds);
     if (!opened.good()) {
-        refuse(opened);
-        unreached_ = opened.kind == Answer::refused ? refusal_ : engine_absent;
+        not_ready(opened);
         return;
     }
     lane_ = static_cast<int>(opened.values.whole(0));
@@ -240,6 +238,11 @@ void Session::restore_captured(const std::string& key, const std::string& value)
 
 // Restore a key of the host's saved state; invalid values are ignored.  [main]
 void Session::restore(const std::string& key, const std::string& value) {
+    if (key == "takes") {  // also from the window, while it plays
+        std::lock_guard<std::mutex> guard(texts_);
+        saved_.takes = value.substr(0, text_max);
+        return;
+    }
     restored_ns_ = monotonic_ns();
     restored_blocks_ = shared_.blocks.load();
     std::lock_guard<std::mutex> guard(texts_);

@@ -14,18 +14,20 @@
 #include <vector>
 
 #include "capture.hpp"
+#include "engine_start.hpp"
 #include "jam_memory.hpp"
 #include "jam_plan.hpp"
 #include "saved_capture.hpp"
 #include "link.hpp"
 #include "params.hpp"
 #include "processor.hpp"
+#include "sound_trace.hpp"
 
 namespace segue {
 
 // State saved with the host's project, besides the parameters.
 struct Saved {
-    std::string prompt;
+    std::string prompt, takes;  // takes: the four that the window keeps
     int engine_port = default_engine_port;
     int lane = -1;
     int64_t seed = -1;                     // of the present take
@@ -50,6 +52,7 @@ struct Shared {
     std::atomic<int64_t> jam_seen{INT64_MIN}, jam_next{INT64_MIN};
     std::atomic<uint64_t> jam_stretch{0};  // of the memory, in which these positions lie
     std::atomic<JamMemory*> memory{nullptr}, memory_held{nullptr};
+    SoundTrace trace;  // what was heard lately, for the window
 };
 
 class Session {
@@ -76,6 +79,9 @@ private:
     void retire(std::unique_ptr<RingReader> reader, std::unique_ptr<Capture> capture,
                 std::unique_ptr<JamMemory> memory = nullptr);
     void free_retired(bool all);
+    // Without an engine: session_start.cpp.
+    void start_engine();
+    void not_ready(const Answer& refused);
     void prepare();
     void restore_captured(const std::string& key, const std::string& value);
     // Sending to it: session_send.cpp.
@@ -129,6 +135,11 @@ private:
     void turned_by_other(const Message& message);
     void cleared_by_other(const Message& message);
     void say_status();
+    std::string why_text(int state) const;
+    // For the window: session_view.cpp.
+    void picture(const Capture& capture);
+    std::string next_text() const;
+    void say_view();
     void reply_ok(const Message& message, std::vector<Value> values);
     void reply_error(const Message& message, const char* code, const std::string& text);
     void show(int parameter, double value) { values_.set(parameter, static_cast<float>(value)); }
@@ -138,6 +149,7 @@ private:
     Processor& processor_;
     Recorder& recorder_;
     const int number_;
+    EngineStart engine_start_;
     Link link_;
     mutable std::mutex texts_;
     Saved saved_;
@@ -193,10 +205,12 @@ private:
     float sent_[p_count];
     uint64_t retry_ns_ = 0, ping_ns_ = 0, check_ns_ = 0, refused_ns_ = 0, capture_ns_ = 0, look_ns_ = 0;
     int64_t blocks_at_open_ = 0;
+    bool wanted_on_ = false;  // Generate, when no engine answered last
     int unreached_ = engine_absent, refusal_ = 0;  // why there is no lane; why a request was refused, 0: none was
     std::string why_;                              // of the refusal: the engine's text
     bool sounding_ = false, asking_ = false;       // of the stream; a play waits for its answer
     int silent_looks_ = 0;                         // consecutive answers that it does not play
+    std::string picture_;                          // of the newest capture
     unsigned in_force_ = 0;                        // bit of a role: the engine has it
 };
 

@@ -53,6 +53,7 @@ void Session::hand_over_captures() {
         std::string why;
         std::unique_ptr<Capture> made;
         if (stored.text) made = stored.capture(first_capture_number + number_ * 100 + captures_++ % 100, why);
+        if (made) picture(*made);
         const Answer answer =
             made ? link_.ask(address::region_capture, {lane_, roles[role], made->name()}, slow_seconds)
                  : link_.ask(address::region_clear, {lane_, roles[role]}, ask_seconds);
@@ -99,6 +100,7 @@ void Session::keep_capture() {
     stored.sample_rate_hz = capture_->sample_rate_hz();
     stored.channels = capture_->channels();
     stored.text = SavedCapture::write(*capture_, stored.role);
+    picture(*capture_);
     std::lock_guard<std::mutex> guard(texts_);
     saved_.captured[role_] = stored;
 }

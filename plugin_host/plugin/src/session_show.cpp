@@ -20,13 +20,6 @@ constexpr Refusal refusals[] = {
     {error_code::lane_in_use, engine_lane_taken}, {error_code::unsupported, engine_cannot},
 };
 
-std::string choice_at(int parameter, int at) {
-    const char* begin = rows[parameter].choices;
-    for (; at > 0; --at) begin = std::strchr(begin, '|') + 1;
-    const char* end = std::strchr(begin, '|');
-    return end ? std::string(begin, end) : std::string(begin);
-}
-
 std::string inputs_by_name() {
     std::string names;
     for (int i = 0; i < p_offline; ++i)
@@ -88,6 +81,8 @@ void Session::on_message(const Message& message, bool from_engine) {
         other_said(message);
         return;
     }
+    if (message.address == address::event_engine && message.text(0) == engine_state_word::stopping)
+        engine_start_.ends_on_request();
     if (message.whole(0) != lane_) return;
     if (message.address == address::event_lane) lane_is(message.text(1));
     if (message.address == address::event_region) show(p_heard_tempo, message.number(2));
@@ -122,6 +117,8 @@ void Session::other_said(const Message& message) {
     if (asked == address::plugin_ok || asked == address::plugin_error) return;
     if (asked == address::plugin_status && values.empty()) {
         say_status();
+    } else if (asked == address::plugin_view && values.empty()) {
+        say_view();
     } else if (asked == address::plugin_prompt && values.size() == 1 && values[0].tag == 's') {
         std::lock_guard<std::mutex> guard(texts_);
         saved_.prompt = message.text(0).substr(0, text_max);
@@ -130,6 +127,10 @@ void Session::other_said(const Message& message) {
         restore("engine_port", std::to_string(message.whole(0)));
         retry_ns_ = 0;
         reply_ok(message, {saved().engine_port});
+    } else if (asked == address::plugin_start && values.size() <= 1 && (values.empty() || values[0].tag == 's')) {
+        engine_start_.press(message.text(0).substr(0, text_max));
+        retry_ns_ = 0;
+        reply_ok(message, {});
     } else if (asked == address::plugin_set && values.size() == 2 && values[0].tag == 's' && values[1].tag != 's') {
         turned_by_other(message);
     } else if (asked == address::plugin_clear && values.size() <= 1) {
@@ -167,12 +168,16 @@ void Session::cleared_by_other(const Message& message) {
     reply_ok(message, {});
 }
 
+// Why the state is one in which nothing plays; or empty.
+std::string Session::why_text(int state) const {
+    return state == engine_absent || (state >= engine_refused && state != engine_timeless) ? why_ : "";
+}
+
 // state, why, lane, take, what is in force, prompt
 void Session::say_status() {
     const Saved now = saved();
     const int state = engine_state();
-    const bool refused = state >= engine_refused && state < engine_timeless;
-    link_.reply({address::plugin_ok, {address::plugin_status, choice_at(p_engine, state), refused ? why_ : "", lane_,
+    link_.reply({address::plugin_ok, {address::plugin_status, choice_at(p_engine, state), why_text(state), lane_,
                                       values_.whole(p_seed), choice_at(p_references, static_cast<int>(in_force_)),
                                       now.prompt}});
 }

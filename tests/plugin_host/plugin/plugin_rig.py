@@ -29,8 +29,10 @@ HOSTS = Path(__file__).parent / "hosts"
 
 
 def environment(port: int = 0, **more: str) -> dict[str, str]:
-    """Environment of a child process: this repository, and the engine's port."""
-    known = {**os.environ, "PYTHONPATH": str(repository()), "OMP_NUM_THREADS": "1", **more}
+    """Environment of a child process: this repository, and the engine's port. No plugin starts an engine unless a
+    test says so."""
+    ours = {"PYTHONPATH": str(repository()), "OMP_NUM_THREADS": "1"}
+    known = {"SEGUE_PLUGIN_ENGINE": "off", **os.environ, **ours, **more}
     return {**known, "SEGUE_ENGINE_PORT": str(port)} if port else known
 
 

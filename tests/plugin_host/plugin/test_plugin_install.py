@@ -66,4 +66,4 @@ def test_knobs_turn_the_lanes_parameters() -> None:
     rows = (SOURCES / "params.hpp").read_text()
     knobs = set(re.findall(r"\{lane_parameter::(\w+)\.knob", rows))
     assert knobs == {"temperature", "cfg", "bars", "level_db", "lead_seconds", "seed"}
-    assert set(re.findall(r"lane_parameter::(\w+)\.name\}", rows)) == knobs - {"seed"}
+    assert set(re.findall(r"lane_parameter::(\w+)\.name[},]", rows)) == knobs - {"seed"}

@@ -103,10 +103,11 @@ class Loaded:
         self.factory = ctypes.cast(self.entry.get_factory(b"clap.plugin-factory"), POINTER(Factory)).contents
         assert self.factory.count(byref(self.factory)) == 1
         nothing = [CFUNCTYPE(None, c_void_p)(lambda _: None) for _ in range(3)]
-        none = CFUNCTYPE(c_void_p, c_void_p, c_char_p)(lambda _, name: None)
+        none = CFUNCTYPE(c_void_p, c_void_p, c_char_p)(lambda _, name: self.host_extension(name))
         self.host = Host(Version(1, 1, 1), None, b"small", b"", b"", b"1", none, *nothing)
         descriptor = self.factory.descriptor(byref(self.factory), 0)
         identity = ctypes.cast(descriptor + 16, POINTER(c_char_p))[0]
+        self.turned = {}  # parameters that the plugin has set itself, by number
         self.pointer = self.factory.create(byref(self.factory), byref(self.host), identity)
         self.plugin = ctypes.cast(self.pointer, POINTER(Plugin)).contents
         self.identity = identity.decode()
@@ -115,7 +116,10 @@ class Loaded:
         assert self.plugin.start(self.pointer)
         self.position, self.steady = 0, 0
         self.timeless = False  # reports no time
-        self.turned = {}  # parameters that the plugin has set itself, by number
+
+    def host_extension(self, name: bytes):
+        """The address of one of this host's extensions, or None."""
+        return None
 
     def _given(self, event) -> bool:
         said = ctypes.cast(event, POINTER(ParamEvent)).contents

@@ -1,0 +1,2 @@
+// Entry of the window in a format: the framework's. MIT.
+#include "DistrhoUIMain.cpp"
