@@ -45,6 +45,8 @@ def header() -> str:
             f"inline constexpr int {_joined((f'{name} = {value}' for name, value in _NUMBERS), 4, 26)};",
             f"inline constexpr int preset_count = {len(preset_names())}, n_roles = {len(ROLES)};",
             f"inline constexpr const char* roles[n_roles] = {{{_words(ROLES)}}};",
+            f"inline constexpr int n_jam_verbs = {len(plugin_rows.VERBS)};",
+            f"inline constexpr const char* jam_verbs[n_jam_verbs] = {{\n    {_joined(map(_quoted, plugin_rows.VERBS), 4, 4)}}};",
             f'inline constexpr const char* next_bar = "{At("bar").wire()}";',
             f'inline constexpr const char* all_roles = "{plugin_rows.ALL_ROLES}";',
             f'inline constexpr const char* plugin_root = "{plugin_rows.PLUGIN_ROOT}";',

@@ -35,7 +35,21 @@ _SIGNATURES = {
     "segue_bar_start": (_I64, ctypes.c_void_p, _I64),
     "segue_jam_new": (ctypes.c_void_p, ctypes.c_int, ctypes.c_int),
     "segue_jam_free": (None, ctypes.c_void_p),
-    "segue_jam_moved": (None, ctypes.c_void_p, _I64, _I64),
+    "segue_jam_moved": (None, ctypes.c_void_p, _I64, _I64, ctypes.c_int),
+    "segue_jam_press": (
+        _I64,
+        ctypes.c_void_p,
+        ctypes.c_int,
+        ctypes.c_int,
+        _F64,
+        _F64,
+        _F64,
+        ctypes.c_int,
+        _F64,
+        ctypes.POINTER(ctypes.c_int),
+        ctypes.c_char_p,
+        ctypes.c_int,
+    ),
     "segue_jam_phase": (ctypes.c_int, ctypes.c_void_p),
     "segue_jam_change_bar": (_I64, ctypes.c_void_p),
     "segue_jam_tick": (
@@ -152,7 +166,7 @@ class NativeLane:
 class NativeJam:
     """The C++ plan of a jam; `mode` as the Jam parameter counts."""
 
-    KINDS = ("Answer", "Accompany", "Relisten", "Vary", "Stop", "Repeat")
+    KINDS = ("Answer", "Accompany", "Relisten", "Vary", "Stop", "Repeat", "Release")
 
     def __init__(self, library: ctypes.CDLL, mode: int, bars: int) -> None:
         self._library = library
@@ -160,18 +174,28 @@ class NativeJam:
 
     def tick(
         self, beats: float, per_bar: float, lead_beats: int, every_bars: int, playing: bool, tempo_bpm: float
-    ) -> list[tuple[str, int, int, float, float]]:
-        """The orders of a beat: kind, bar, bars, and the beats that it listens to or repeats."""
-        out = (_F64 * 50)()
+    ) -> list[tuple[str, int, int, float, float, bool]]:
+        """The orders of a beat: kind, bar, bars, the beats that it listens to or repeats, whether they are Segue's."""
+        out = (_F64 * 60)()
         count = self._library.segue_jam_tick(
             self.pointer, beats, per_bar, lead_beats, every_bars, int(playing), tempo_bpm, out, 10
         )
-        rows = [out[5 * n : 5 * n + 5] for n in range(count)]
-        return [(self.KINDS[int(row[0])], int(row[1]), int(row[2]), row[3], row[4]) for row in rows]
+        rows = [out[6 * n : 6 * n + 6] for n in range(count)]
+        return [(self.KINDS[int(row[0])], int(row[1]), int(row[2]), row[3], row[4], bool(row[5])) for row in rows]
 
-    def moved(self, bar: int, to_bar: int) -> None:
+    def moved(self, bar: int, to_bar: int, ordered: bool = True) -> None:
         """As Plan.moved."""
-        self._library.segue_jam_moved(self.pointer, bar, to_bar)
+        self._library.segue_jam_moved(self.pointer, bar, to_bar, int(ordered))
+
+    def press(
+        self, verb: int, bars: int, at_beats: float, beats: float, per_bar: float, lead_beats: int, tempo_bpm: float
+    ) -> tuple[bool, int, str]:
+        """As Plan.press: whether it is accepted, the bar from which it is heard, the text."""
+        accepted, text = ctypes.c_int(), ctypes.create_string_buffer(200)
+        bar = self._library.segue_jam_press(
+            self.pointer, verb, bars, at_beats, beats, per_bar, lead_beats, tempo_bpm, ctypes.byref(accepted), text, 200
+        )
+        return bool(accepted.value), int(bar), text.value.decode()
 
     @property
     def phase(self) -> int:
