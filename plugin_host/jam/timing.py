@@ -14,8 +14,8 @@ SHARE = 0.95  # of the measurements that must fit
 UNKNOWN_SECONDS = 1.5  # before the first: late answers are worse than old ones
 SPARE_SECONDS = 0.15  # for the message, the ring and the next turn of the session
 LATE_FACTOR = 1.25  # after a late answer the time is taken to be so much longer than what was allowed
-SLOWER_MOST = 3  # doublings of the interval between listenings
-GOOD_ENOUGH = 4  # listenings without a gap, until it is halved again
+SLOWER_MOST = 2  # doublings of the interval between listenings
+REHEARSED_FACTOR = 1.5  # a rehearsed generation is one measurement, while nothing else runs yet
 
 
 class JamTiming:
@@ -29,12 +29,15 @@ class JamTiming:
         self._behind = behind_seconds
         self._seconds: deque[float] = deque(maxlen=MEASUREMENTS_MAX)
         self._slower = 0  # how often the interval was doubled
-        self._good = 0  # listenings since then that left no gap
 
     def took(self, seconds: float) -> None:
         """Add a measurement.  [main]"""
         if self._fixed is None:
             self._seconds.append(seconds)
+
+    def rehearsed(self, seconds: float) -> None:
+        """A generation that nobody hears took so long: the first one that is heard is given more.  [main]"""
+        self.took(REHEARSED_FACTOR * seconds)
 
     def was_late(self, allowed_seconds: float) -> None:
         """Music came later than its bar line; so much time was allowed.  [main]"""
@@ -42,13 +45,8 @@ class JamTiming:
 
     def listened(self, fell_behind: bool) -> None:
         """The music since the last listening was whole, or the engine fell behind and left gaps.  [main]"""
-        if self._fixed is not None:
-            return
-        self._good = 0 if fell_behind else self._good + 1
-        if fell_behind:
-            self._slower = min(self._slower + 1, SLOWER_MOST)
-        elif self._good >= GOOD_ENOUGH:
-            self._slower, self._good = max(0, self._slower - 1), 0
+        if self._fixed is None:
+            self._slower = min(self._slower + 1, SLOWER_MOST) if fell_behind else max(0, self._slower - 1)
 
     @property
     def fixed(self) -> bool:

@@ -23,8 +23,8 @@ SOURCES = Path(__file__).parent / "src"
 BRIDGE = Path(__file__).parents[2] / "bridge"
 COMMON = (
     "segment", "ring_reader", "held_bar", "processor", "host_time", "osc", "link",
-    "capture", "saved_capture", "jam_plan", "jam_pace", "jam_presses", "jam_memory", "jam_leak", "session", "session_send",
-    "session_captures", "session_jam", "session_orders", "session_presses", "session_show", "lane_host",
+    "capture", "saved_capture", "jam_plan", "jam_pace", "jam_presses", "jam_memory", "jam_leak", "session",
+    "session_send", "session_captures", "session_jam", "session_orders", "session_presses", "session_show", "lane_host",
 )  # fmt: skip
 TESTED = (
     "segment", "ring_reader", "held_bar", "processor", "jam_plan", "jam_pace", "jam_presses", "jam_memory", "jam_leak",

@@ -3,7 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
+
+#include "spectrum.hpp"
 
 namespace segue {
 
@@ -16,96 +17,7 @@ constexpr double enough = 8, noise = 4, clear_most = 10, forget_votes = 0.85;  /
 constexpr double least_power = 1e-8, direct_share = 0.5, early_seconds = 0.01;
 constexpr double least_left = 1e-4;  // of the input that may be left, as power
 constexpr double lasting = 0.98, forget_trust = 0.7, trusted = 60;
-constexpr double width_hz = 70;  // over which powers are averaged
 constexpr int steps = 50;        // of conjugate gradients; each solution starts from the one before
-constexpr double two_pi = 6.28318530717958648;
-
-using Samples = std::vector<double>;
-using Spectrum = std::vector<std::complex<double>>;
-
-size_t power_of_two(int64_t least) {
-    size_t size = 1;
-    while (size < static_cast<size_t>(least)) size *= 2;
-    return size;
-}
-
-// The factors of a transform of this size, length after length.
-const Spectrum& turns(size_t n) {
-    static thread_local std::map<size_t, Spectrum> known;
-    Spectrum& turn = known[n];
-    for (size_t length = 2; turn.size() + 1 < n; length *= 2)
-        for (size_t k = 0; k < length / 2; ++k)
-            turn.push_back(std::polar(1.0, -two_pi * static_cast<double>(k) / static_cast<double>(length)));
-    return turn;
-}
-
-void transform(Spectrum& a, bool back) {
-    const size_t n = a.size();
-    for (size_t i = 1, j = 0; i < n; ++i) {
-        size_t bit = n >> 1;
-        for (; j & bit; bit >>= 1) j ^= bit;
-        j ^= bit;
-        if (i < j) std::swap(a[i], a[j]);
-    }
-    const double* turn = reinterpret_cast<const double*>(turns(n).data());
-    double* out = reinterpret_cast<double*>(a.data());
-    const double way = back ? -1 : 1;
-    for (size_t length = 2; length <= n; length *= 2) {
-        const double* by = turn + 2 * (length / 2 - 1);
-        for (size_t i = 0; i < 2 * n; i += 2 * length)
-            for (size_t k = 0; k < length; k += 2) {
-                double *even = out + i + k, *odd = even + length;
-                const double wr = by[k], wi = way * by[k + 1];
-                const double re = wr * odd[0] - wi * odd[1], im = wr * odd[1] + wi * odd[0];
-                odd[0] = even[0] - re;
-                odd[1] = even[1] - im;
-                even[0] += re;
-                even[1] += im;
-            }
-    }
-    if (back)
-        for (size_t i = 0; i < 2 * n; ++i) out[i] /= static_cast<double>(n);
-}
-
-// The spectrum of samples placed from `at` on.
-Spectrum spectrum(const double* samples, size_t count, size_t at, size_t size) {
-    Spectrum out(size);
-    for (size_t i = 0; i < count; ++i) out[at + i] = samples[i];
-    transform(out, false);
-    return out;
-}
-
-// a conj(b), with weights, in the time domain.
-Samples correlated(const Spectrum& a, const Spectrum& b, const Samples& weight, double scale) {
-    Spectrum cross(a.size());
-    for (size_t f = 0; f < a.size(); ++f) cross[f] = weight[f] * a[f] * std::conj(b[f]);
-    transform(cross, true);
-    Samples out(a.size());
-    for (size_t i = 0; i < a.size(); ++i) out[i] = scale * cross[i].real();
-    return out;
-}
-
-// Power averaged over neighbouring frequencies, round the circle.
-Samples smooth_power(const Spectrum& of, int rate) {
-    const size_t n = of.size(), half = std::max<size_t>(1, static_cast<size_t>(width_hz * static_cast<double>(n) / rate / 2));
-    const size_t width = std::min(2 * half + 1, n);
-    Samples out(n);
-    double sum = 0;
-    for (size_t i = 0; i < width; ++i) sum += std::norm(of[(i + n - half) % n]);
-    for (size_t f = 0; f < n; ++f) {
-        out[f] = std::max(sum, 0.0) / static_cast<double>(width);
-        sum += std::norm(of[(f + half + 1) % n]) - std::norm(of[(f + n - half) % n]);
-    }
-    return out;
-}
-
-// A part that begins and ends softly.
-Samples rounded(const double* samples, size_t n) {
-    Samples out(n);
-    for (size_t i = 0; i < n; ++i)
-        out[i] = samples[i] * (0.5 - 0.5 * std::cos(two_pi * static_cast<double>(i) / static_cast<double>(n)));
-    return out;
-}
 
 double product(const std::vector<Samples>& a, const std::vector<Samples>& b) {
     double sum = 0;
@@ -173,8 +85,7 @@ std::vector<Samples> JamLeak::references(const JamMemory& memory, int64_t begin,
 void JamLeak::learn(const JamMemory& memory, int64_t begin, int64_t end) {
     if (next_ < begin - part_ || next_ > end) next_ = begin;
     if (first_ < 0) next_ = end - part_;  // a look in each bar is enough to find a delay
-    // What is known is only followed: every second part is enough.
-    for (; next_ + part_ <= end; next_ += found() ? part_ : part_ / 2) learn_part(memory, next_, next_ + part_);
+    for (; next_ + part_ <= end; next_ += part_ / 2) learn_part(memory, next_, next_ + part_);
 }
 
 void JamLeak::learn_part(const JamMemory& memory, int64_t begin, int64_t end) {

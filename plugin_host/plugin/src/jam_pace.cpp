@@ -9,7 +9,7 @@ namespace segue {
 namespace {
 
 constexpr size_t kept_seconds = 40;
-constexpr int slower_most = 3, good_enough = 4;  // doublings of the interval; listenings until it is halved again
+constexpr int slower_most = 2;  // doublings of the interval
 constexpr double unknown_seconds = 1.5, spare_seconds = 0.15, share = 0.95;
 
 }  // namespace
@@ -20,13 +20,7 @@ void JamPace::took(double seconds) {
 }
 
 void JamPace::listened(bool fell_behind) {
-    good_ = fell_behind ? 0 : good_ + 1;
-    if (fell_behind) {
-        slower_ = std::min(slower_ + 1, slower_most);
-    } else if (good_ >= good_enough) {
-        slower_ = std::max(0, slower_ - 1);
-        good_ = 0;
-    }
+    slower_ = fell_behind ? std::min(slower_ + 1, slower_most) : std::max(0, slower_ - 1);
 }
 
 double JamPace::p95_seconds() const {

@@ -157,7 +157,6 @@ public:
     void was_late(double allowed_seconds) { took(1.25 * allowed_seconds); }
     // The music since the last listening was whole, or the engine fell behind and left gaps.
     void listened(bool fell_behind);
-    bool known() const { return !seconds_.empty(); }
     double p95_seconds() const;
     int lead_beats(double tempo_bpm) const;
     int every_bars(int bars, double beats_per_bar, double tempo_bpm) const;
@@ -165,7 +164,6 @@ public:
 private:
     std::deque<double> seconds_;
     int slower_ = 0;  // how often the interval was doubled
-    int good_ = 0;    // listenings since then that left no gap
 };
 
 }  // namespace segue

@@ -225,7 +225,7 @@ class CountingEngine:
                 return [start, lane.plan_revision, 4711]
             case "lane/status":
                 lane = self.lanes[values["lane"]]
-                state = "idle" if lane.start_beats is None else "playing"
+                state = "idle" if lane.start_beats is None and not lane.next_pass else "playing"
                 return [state, 0.0, lane.plan_revision, 4711, " ".join(sorted(lane.references))]
             case "lane/get":
                 return [values["name"], self.lanes[values["lane"]].values.get(values["name"], 0.0)]

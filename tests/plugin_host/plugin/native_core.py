@@ -74,6 +74,7 @@ _SIGNATURES = {
         ctypes.c_int,
         _FLOATS,
     ),
+    "segue_jam_leak": (ctypes.c_int, _FLOATS, _FLOATS, ctypes.c_int, ctypes.c_int, _FLOATS),
     "segue_jam_pace": (
         None,
         ctypes.POINTER(_F64),
@@ -226,6 +227,16 @@ def native_heard(library: ctypes.CDLL, played: Audio, own: Audio, bpm: float, ra
     pointers = [each.ctypes.data_as(_FLOATS) for each in (*sides, own, out)]
     assert library.segue_jam_heard(*pointers[:3], len(played), bpm, rate_hz, pointers[3])
     return out
+
+
+def native_unleaked(library: ctypes.CDLL, heard: Audio, own: Audio, rate_hz: int) -> tuple[Audio, float]:
+    """The input [n] without what leaks of Segue's music, and the delay that was found in ms, 0 for no leak."""
+    heard, own = (np.ascontiguousarray(each, np.float32).copy() for each in (heard, own))
+    out = np.zeros_like(heard)
+    pointers = [each.ctypes.data_as(_FLOATS) for each in (heard, own, out)]
+    found = library.segue_jam_leak(*pointers[:2], len(heard), rate_hz, pointers[2])
+    assert found >= 0
+    return out, found / 10
 
 
 def tool(name: str) -> str:

@@ -12,8 +12,32 @@ import numpy as np
 import pytest
 
 from tests.plugin_host.plugin.counting_engine import value_at
-from tests.plugin_host.plugin.jam_rig import (ACCOMPANY, BAR, BEAT, BOTH, CONNECTED, CONTINUE, COUNT_IN, FADE, LEAD, LISTENING, LOOP, MELODY, OFF, PLAYING, SEGUE, STYLE, TRADE, bars, captured, heard, is_segue, opened, plays)
+from tests.plugin_host.plugin.jam_rig import (
+    ACCOMPANY,
+    BAR,
+    BEAT,
+    CONNECTED,
+    CONTINUE,
+    COUNT_IN,
+    FADE,
+    LEAD,
+    LISTENING,
+    LOOP,
+    MELODY,
+    OFF,
+    PLAYING,
+    SEGUE,
+    STYLE,
+    TRADE,
+    bars,
+    captured,
+    heard,
+    is_segue,
+    opened,
+    plays,
+)
 from tests.plugin_host.plugin.plugin_rig import CountingProcess, DrivenHost, ask_plugin
+
 
 @pytest.fixture
 def engine(bundles: Path) -> Iterator[CountingProcess]:

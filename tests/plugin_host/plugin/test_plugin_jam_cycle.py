@@ -9,7 +9,17 @@ import numpy as np
 import pytest
 
 from tests.plugin_host.plugin.jam_rig import (
-    ACCOMPANY, BAR, CONTINUE, FADE, LOOP, TRADE, captured, heard, is_segue, opened, plays,
+    ACCOMPANY,
+    BAR,
+    CONTINUE,
+    FADE,
+    LOOP,
+    TRADE,
+    captured,
+    heard,
+    is_segue,
+    opened,
+    plays,
 )  # fmt: skip
 from tests.plugin_host.plugin.plugin_rig import CountingProcess, DrivenHost
 
@@ -76,7 +86,7 @@ def test_it_goes_on_in_the_cycle(
     cycle = Cycle(host, n_bars)
     cycle.run(len(wanted), follow_input=mode, capture_bars=turn)
     assert cycle.kinds() == wanted
-    assert all(0 <= line["start"] for line in captured(engine))
+    assert all(line["start"] >= 0 for line in captured(engine))
 
 
 def test_continue_takes_over_in_any_pass(host: DrivenHost, engine: CountingProcess) -> None:

@@ -9,7 +9,19 @@ import numpy as np
 import pytest
 
 from tests.plugin_host.plugin.jam_rig import (
-    ACCOMPANY, BAR, BEAT, FADE, LISTENING, LOOP, SEGUE, TRADE, bars, heard, is_segue, opened, plays,
+    ACCOMPANY,
+    BAR,
+    BEAT,
+    FADE,
+    LISTENING,
+    LOOP,
+    SEGUE,
+    TRADE,
+    bars,
+    heard,
+    is_segue,
+    opened,
+    plays,
 )  # fmt: skip
 from tests.plugin_host.plugin.plugin_rig import CountingProcess, DrivenHost, ask_plugin
 
@@ -74,7 +86,12 @@ def test_presses_wait_and_are_cancelled_by_a_second_one(host: DrivenHost, engine
 
 
 def test_a_press_without_a_jam_is_refused(host: DrivenHost) -> None:
-    assert press(host, "again")[1:] == [0, 0, 0.0, "there is no jam: choose one, turn Generate on and let the host play"]
+    assert press(host, "again")[1:] == [
+        0,
+        0,
+        0.0,
+        "there is no jam: choose one, turn Generate on and let the host play",
+    ]
     host.run(512, hold=1)
     host.until(lambda: shown(host) == (REFUSED, 0))
 
