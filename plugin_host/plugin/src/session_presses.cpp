@@ -52,6 +52,7 @@ void Session::take_presses() {
 
 // verb accepted at_bar at_beat text
 void Session::pressed_by_other(const Message& message) {
+    advance_jam();  // beats that have passed come first
     const int bars = message.values.size() > 1 ? static_cast<int>(message.whole(1)) : 0;
     for (int verb = 0; verb < n_jam_verbs; ++verb) {
         if (message.text(0) != jam_verbs[verb]) continue;

