@@ -15,7 +15,8 @@ inline constexpr const char* jam_verbs[n_jam_verbs] = {
 inline constexpr const char* next_bar = "bar";
 inline constexpr const char* all_roles = "all";
 inline constexpr const char* plugin_root = "/segue/plugin/";
-inline constexpr const char* plugin_usage = "status; prompt text; set name value; clear [role]; press verb [bars]; engine port";
+inline constexpr const char* plugin_usage =
+    "status; prompt text; set name value; clear [role]; press verb [bars]; engine port";
 
 namespace address {
 inline constexpr const char* hello = "/segue/hello";

@@ -57,7 +57,7 @@ def test_take_over_and_back_by_parameters(host: DrivenHost, engine: CountingProc
     host.run(512, playing=True, counted=True, take_over=1)
     host.until(lambda: shown(host) == (TAKEN, 14))  # a lead of four beats behind bar 12, from 1
     assert host.value("take_over") == 0
-    assert host.do("turned")["turned"][str(host.numbers["take_over"])] == 0
+    host.until(lambda: host.do("turned")["turned"].get(str(host.numbers["take_over"])) == 0)
     left = 3 * BAR - (BAR + BEAT + 512)
     audio = host.run(left + 2 * BAR, at=11 * BAR + BEAT + 512, playing=True, counted=True)
     assert plays(engine)[0] == ["bar 13", "4"]
