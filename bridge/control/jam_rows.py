@@ -14,7 +14,7 @@ JAM_PORT = 9640
 BARS_MAX = 64
 
 _BARS = rows.bounded("bars", "i", "how many bars; 0: the mode's own number", 0, BARS_MAX, "bars", 0)
-_PRESSED = (
+PRESSED = (
     rows.bounded("accepted", "i", "1: it takes effect; 0: it does not, see `text`", 0, 1),
     Argument("at_bar", "i", "bar from which it is heard, from 0; negative: in the count-in"),
     rows.figure("at_beat", "the beat of that bar line", "beats"),
@@ -25,7 +25,7 @@ _PHASE = "count in, listening, playing, both, held or stopped"
 
 
 def _verb(name: str, *arguments: Argument, meaning: str) -> Message:
-    return Message(f"{JAM_ROOT}{name}", arguments, _PRESSED, meaning)
+    return Message(f"{JAM_ROOT}{name}", arguments, PRESSED, meaning)
 
 
 # fmt: off
@@ -72,7 +72,7 @@ JAM_STATE = rows.answer(
 )
 JAM_PRESS = rows.answer(
     "jam/event/press", Argument("verb", "s", "what was pressed"), Argument("source", "s", "midi, key or osc"),
-    *_PRESSED, meaning="Something was pressed, here or elsewhere.",
+    *PRESSED, meaning="Something was pressed, here or elsewhere.",
 )
 # fmt: on
 

@@ -37,6 +37,7 @@ from bridge.control.plugin_rows import PLUGIN_CLEAR as PLUGIN_CLEAR
 from bridge.control.plugin_rows import PLUGIN_ENGINE as PLUGIN_ENGINE
 from bridge.control.plugin_rows import PLUGIN_ERROR as PLUGIN_ERROR
 from bridge.control.plugin_rows import PLUGIN_OK as PLUGIN_OK
+from bridge.control.plugin_rows import PLUGIN_PRESS as PLUGIN_PRESS
 from bridge.control.plugin_rows import PLUGIN_PROMPT as PLUGIN_PROMPT
 from bridge.control.plugin_rows import PLUGIN_REQUESTS as PLUGIN_REQUESTS
 from bridge.control.plugin_rows import PLUGIN_SET as PLUGIN_SET

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from bridge.control import rows
 from bridge.control.arguments import WHOLE_MAX, Argument, Message
+from bridge.control.jam_rows import BARS_MAX, JAM_ROOT, JAM_VERBS, PRESSED
 from bridge.control.rows import ADDRESS, CAPTURED, TEXT
 
 PLUGIN_ROOT = f"{rows.ROOT}/plugin/"
 PLUGIN_PORT = 9620  # of the first plugin; the second one has 9621, and so on
 PLUGIN_PORTS = 32  # that are tried; after these any free port
 ALL_ROLES = "all"
+VERBS = tuple(row.address.removeprefix(JAM_ROOT) for row in JAM_VERBS)  # as the plugin's parameters follow each other
 
 _NAME = Argument("name", "s", "name of a parameter of the plugin, like capture_bars or own_tempo", max_length=32)
 _LETTERS = "a character for each part, '0' silence, the next 60 characters steps of 1 dB up to full scale"
@@ -52,6 +54,12 @@ PLUGIN_CLEAR = _request(
     "clear", Argument("role", "s", "of the captured music", choices=(*CAPTURED, ALL_ROLES), default=ALL_ROLES),
     meaning="Removes captured music.",
 )
+PLUGIN_PRESS = _request(
+    "press", Argument("verb", "s", "as a foot switch of a jam asks for it", choices=VERBS),
+    rows.bounded("bars", "i", "of a record; 0: the mode's own number", 0, BARS_MAX, "bars", 0),
+    reply=(Argument("verb", "s", "what was pressed"), *PRESSED),
+    meaning="A press of the plugin's jam. Bars and beats are the host's, from 0.",
+)
 PLUGIN_ENGINE = _request(
     "engine", rows.bounded("port", "i", "of the engine on this machine", 1024, 65535),
     reply=(rows.bounded("port", "i", "at which it looks for the engine now", 1, 65535),),
@@ -86,5 +94,7 @@ PLUGIN_ERROR = rows.answer(
 )
 # fmt: on
 
-PLUGIN_REQUESTS = (PLUGIN_STATUS, PLUGIN_PROMPT, PLUGIN_SET, PLUGIN_CLEAR, PLUGIN_ENGINE, PLUGIN_START, PLUGIN_VIEW)
+PLUGIN_REQUESTS = (
+    PLUGIN_STATUS, PLUGIN_PROMPT, PLUGIN_SET, PLUGIN_CLEAR, PLUGIN_PRESS, PLUGIN_ENGINE, PLUGIN_START, PLUGIN_VIEW,
+)  # fmt: skip
 PLUGIN_ANSWERS = (PLUGIN_OK, PLUGIN_ERROR)

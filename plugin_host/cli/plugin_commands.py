@@ -12,7 +12,15 @@ from typing import Annotated, NoReturn
 import typer
 
 from bridge.control.arguments import Message
-from bridge.control.plugin_rows import PLUGIN_CLEAR, PLUGIN_PORT, PLUGIN_PROMPT, PLUGIN_SET, PLUGIN_START, PLUGIN_STATUS
+from bridge.control.plugin_rows import (
+    PLUGIN_CLEAR,
+    PLUGIN_PORT,
+    PLUGIN_PRESS,
+    PLUGIN_PROMPT,
+    PLUGIN_SET,
+    PLUGIN_START,
+    PLUGIN_STATUS,
+)
 from plugin_host.cli.guard import EXIT_FAULT, guarded
 from plugin_host.console.screen import complain, print_line
 
@@ -166,6 +174,18 @@ def clear(
     """Remove what a running plugin has captured: the melody, the style, the audio prompt, or all."""
     _ask(port, PLUGIN_CLEAR, role)
     print_line(f"{role}: taken off")
+
+
+@plugin.command(short_help="Press in a plugin's jam.")
+@guarded
+def press(
+    verb: Annotated[str, typer.Argument(help="play_stop, take_over, again, keep, hold, record, undo or cancel.")],
+    bars: Annotated[int, typer.Argument(min=0, max=64, help="Of a record; 0: the mode's own number.")] = 0,
+    port: Port = PLUGIN_PORT,
+) -> None:
+    """Press in the jam of a running plugin, as its foot switch does; says from which bar it is heard."""
+    _, accepted, _, _, text = _ask(port, PLUGIN_PRESS, verb, bars)
+    print_line(f"{text}" if accepted else f"refused: {text}")
 
 
 @plugin.command(short_help="Show the state of a plugin.")

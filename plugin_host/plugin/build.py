@@ -23,10 +23,14 @@ SOURCES = Path(__file__).parent / "src"
 BRIDGE = Path(__file__).parents[2] / "bridge"
 COMMON = (
     "segment", "ring_reader", "held_bar", "processor", "host_time", "osc", "link",
-    "capture", "saved_capture", "jam_plan", "jam_memory", "session", "session_send", "session_captures", "session_jam",
-    "session_show", "session_start", "session_view", "engine_order", "engine_start", "lane_host",
+    "capture", "saved_capture", "jam_plan", "jam_pace", "jam_presses", "jam_memory", "jam_leak", "session",
+    "session_send", "session_captures", "session_jam", "session_orders", "session_presses", "session_show",
+    "session_start", "session_view", "engine_order", "engine_start", "lane_host",
 )  # fmt: skip
-TESTED = ("segment", "ring_reader", "held_bar", "processor", "jam_plan", "jam_memory", "count", "capi")
+TESTED = (
+    "segment", "ring_reader", "held_bar", "processor", "jam_plan", "jam_pace", "jam_presses", "jam_memory", "jam_leak",
+    "count", "capi",
+)  # fmt: skip
 FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-ffp-contract=off", "-Wall", "-Wextra", "-pthread")
 SECONDS_MAX = 300
 

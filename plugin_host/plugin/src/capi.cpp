@@ -1,9 +1,11 @@
 // C functions of the processor and the ring reader, for the tests and `measure` (ctypes). MIT.
+#include <algorithm>
 #include <cstring>
 #ifdef __linux__
 #include <sys/resource.h>
 #endif
 
+#include "jam_leak.hpp"
 #include "jam_memory.hpp"
 #include "jam_plan.hpp"
 #include "processor.hpp"
@@ -93,21 +95,31 @@ int64_t segue_bar_start(Lane* lane, int64_t bar) { return lane->transport.grid.b
 
 JamPlan* segue_jam_new(int mode, int bars) { return new JamPlan(static_cast<JamMode>(mode), bars); }
 void segue_jam_free(JamPlan* plan) { delete plan; }
-void segue_jam_moved(JamPlan* plan, int64_t bar, int64_t to_bar) { plan->moved(bar, to_bar); }
+void segue_jam_moved(JamPlan* plan, int64_t bar, int64_t to_bar, int ordered) { plan->moved(bar, to_bar, ordered != 0); }
 int segue_jam_phase(JamPlan* plan) { return plan->phase(); }
 int64_t segue_jam_change_bar(JamPlan* plan) { return plan->change_bar(); }
 
-// The orders of a beat: kind, bar, bars, begin and end of each in `out`, at most `room`; returns how many.
+// The orders of a beat: kind, bar, bars, begin, end and own of each in `out`, at most `room`; returns how many.
 int segue_jam_tick(JamPlan* plan, double beats, double beats_per_bar, int lead_beats, int every_bars, int playing,
                    double tempo_bpm, double* out, int room) {
     const auto orders = plan->tick({beats, beats_per_bar, lead_beats, every_bars, playing != 0, tempo_bpm});
     for (size_t i = 0; i < orders.size() && static_cast<int>(i) < room; ++i) {
         const JamOrder& order = orders[i];
         const double values[] = {static_cast<double>(order.kind), static_cast<double>(order.bar),
-                                 static_cast<double>(order.bars), order.begin, order.end};
-        std::memcpy(out + 5 * i, values, sizeof values);
+                                 static_cast<double>(order.bars), order.begin, order.end, order.own ? 1.0 : 0.0};
+        std::memcpy(out + 6 * i, values, sizeof values);
     }
     return static_cast<int>(orders.size());
+}
+
+// A press at a beat; its text in `text`. Returns the bar from which it is heard; `accepted` 1 or 0.
+int64_t segue_jam_press(JamPlan* plan, int verb, int bars, double at_beats, double beats, double beats_per_bar,
+                        int lead_beats, double tempo_bpm, int* accepted, char* text, int size) {
+    const JamMoment now{beats, beats_per_bar, lead_beats, 1, false, tempo_bpm};
+    const JamReply reply = plan->press({static_cast<JamVerb>(verb), bars}, at_beats, now);
+    *accepted = reply.accepted;
+    std::strncpy(text, reply.said(reply.bar + 1).c_str(), static_cast<size_t>(size) - 1);
+    return reply.bar;
 }
 
 // What a memory of the jam gives an answer to listen to: all of `in` and `own`, interleaved, of two channels.
@@ -119,7 +131,29 @@ int segue_jam_heard(const float* left, const float* right, float* own, int n, do
     transport.grid.tempo_bpm = tempo_bpm;
     const float* in[] = {left, right};
     memory.pass(transport, in, own, n);
-    return memory.read(0, n, true, out) ? 1 : 0;
+    if (!memory.read(0, n, false, out)) return 0;
+    fade_into_the_bar(out, n, 2, transport.grid);
+    for (int i = 0; i < 2 * n; ++i) out[i] += own[i];
+    return 1;
+}
+
+// What is left of the leak: `in` and `own` [n], mono, pass in bars of 2 s at 120; then all of it is cleaned into `out`.
+int segue_jam_leak(const float* in, float* own, int n, int rate, float* out) {
+    JamMemory memory(n + 32768, 1);
+    JamLeak leak(rate, 1);
+    Transport transport;
+    transport.playing = true;
+    transport.grid.sample_rate_hz = rate;
+    for (int at = 0; at < n; at += 2 * rate) {
+        const int count = std::min(2 * rate, n - at);
+        const float* part[] = {in + at};
+        transport.position_samples = at;
+        memory.pass(transport, part, own + at, count);
+        leak.learn(memory, at, at + count);
+    }
+    if (!memory.read(0, n, false, out)) return -1;
+    leak.clean(memory, 0, n, out);
+    return leak.found() ? static_cast<int>(10 * leak.delay_ms() + 0.5) : 0;
 }
 
 // Lead in beats and interval in bars after these measurements, in seconds; after a negative one the engine fell behind,

@@ -95,11 +95,11 @@ static bool CLAP_ABI activate(const clap_plugin_t* plugin, double rate, uint32_t
 
 // Notify the host of parameters set by messages: the framework does this in VST3 and LV2 only.
 static void tell_turned(const clap_plugin_t* plugin, const clap_output_events_t* events) {
-    const uint32_t turned = events && turned_of_block ? turned_of_block->exchange(0, std::memory_order_relaxed) : 0;
+    const uint64_t turned = events && turned_of_block ? turned_of_block->exchange(0, std::memory_order_relaxed) : 0;
     if (!turned) return;
     const void* extension = wrapped(plugin)->get_extension(plugin, CLAP_EXT_PARAMS);
     for (uint32_t i = 0; i < p_count; ++i) {
-        if (!(turned & 1u << i)) continue;
+        if (!(turned & uint64_t(1) << i)) continue;
         clap_event_param_value_t event{};
         event.header = {sizeof event, 0, CLAP_CORE_EVENT_SPACE_ID, CLAP_EVENT_PARAM_VALUE, CLAP_EVENT_IS_LIVE};
         event.param_id = i;

@@ -6,7 +6,7 @@
 namespace segue {
 
 SEGUE_THREAD_LOCAL HostTime host_time_of_block;
-SEGUE_THREAD_LOCAL std::atomic<uint32_t>* turned_of_block = nullptr;
+SEGUE_THREAD_LOCAL std::atomic<uint64_t>* turned_of_block = nullptr;
 
 namespace {
 

@@ -27,7 +27,7 @@ struct HostTime {
 #endif
 extern SEGUE_THREAD_LOCAL HostTime host_time_of_block;
 // For the entry of CLAP: bits of the parameters of which the block's host is to be notified.
-extern SEGUE_THREAD_LOCAL std::atomic<uint32_t>* turned_of_block;
+extern SEGUE_THREAD_LOCAL std::atomic<uint64_t>* turned_of_block;
 
 // Converts host times to transports whose grid keeps its anchor as long as the tempo stays.
 class HostClock {

@@ -27,6 +27,7 @@ LaneHost::LaneHost(Values& values, int sample_rate_hz, int channels)
 
 void LaneHost::run(const float* const* in, float* const* out, int n, const HostTime& time) {
     count_offs();
+    count_presses();
     const bool running = values_.on(p_generate) || values_.on(p_capture);
     const bool rendered = outruns_the_clock(n, running) || (running && n >= render_block_samples);
     const bool own = clock_of_our_own(time, rendered);
@@ -36,10 +37,28 @@ void LaneHost::run(const float* const* in, float* const* out, int n, const HostT
         clock_.own(begun_, values_.get(p_own_tempo), n);
     else
         clock_.follow(time, n);
-    for (int done = 0; done < n; done += part_samples) {
-        const int count = std::min(n - done, part_samples);
+    for (int done = 0; done < n;) {
+        const int count = std::min({n - done, part_samples, until_bar_line(clock_.now(), part_samples)});
         part(in, out, done, count, offline, clock_.now());
         clock_.advance(count);
+        done += count;
+    }
+}
+
+// In a jam a part lies in one bar: whose turn it is changes on bar lines.
+int LaneHost::until_bar_line(const Transport& transport, int most) const {
+    if (!transport.playing || !shared_.memory.load(std::memory_order_relaxed)) return most;
+    const Grid& grid = transport.grid;
+    const int64_t left = grid.bar_start(grid.bar_at(transport.position_samples) + 1) - transport.position_samples;
+    return static_cast<int>(std::clamp<int64_t>(left, 1, most));
+}
+
+// A press is a parameter that goes up; the session puts it down again.
+void LaneHost::count_presses() {
+    for (int verb = 0; verb < n_jam_verbs; ++verb) {
+        const bool down = values_.on(p_play_stop + verb);
+        if (down && !pressed_[verb]) shared_.presses.put({verb, clock_.now().position_samples});
+        pressed_[verb] = down;
     }
 }
 
@@ -87,13 +106,15 @@ void LaneHost::part(const float* const* in, float* const* out, int from, int n, 
                     const Transport& transport) {
     tell(transport);
     if (offline && (values_.on(p_generate) || values_.on(p_capture))) wait_for_engine(n, transport);
-    processor_.process(wet_.data(), n, transport);
+    JamMemory* memory = take_memory();
+    processor_.process(wet_.data(), n, transport, memory && transport.playing && memory->rests(transport));
     shared_.seek_id = processor_.seek_id();
     values_.set(p_underruns, static_cast<float>(processor_.counters.underruns % 16777216));
     const float* inputs[2];
     for (int c = 0; c < processor_.channels(); ++c) inputs[c] = in[c] + from;
     recorder_.process(inputs, n, transport, values_.on(p_capture), values_.whole(p_capture_bars));
-    remember(inputs, n, transport);
+    if (memory && transport.playing) memory->pass(transport, inputs, wet_.data(), n);
+    shared_.memory_held.store(nullptr);
     trace(inputs, n, transport);
     mix(in, out, from, n);
 }
@@ -113,17 +134,17 @@ bool LaneHost::ready(int n, const Transport& transport) {
     if (!values_.on(p_generate)) return true;
     if (!shared_.handled_on || shared_.handled_offs != shared_.offs) return false;
     if (shared_.handled_seek_id != processor_.seek_id()) return false;
-    if (values_.whole(p_jam) != 0 && !jam_ready(transport)) return false;
+    if (values_.whole(p_jam) != 0 && !jam_ready()) return false;
     return !shared_.expecting || processor_.ready(n, transport.position_samples, true);
 }
 
 // A jam looks at every beat once it has passed; a host that renders faster than the clock waits for it.
-bool LaneHost::jam_ready(const Transport& transport) {
+bool LaneHost::jam_ready() {
     const JamMemory* memory = take_memory();
     const bool known = memory && shared_.jam_stretch == memory->stretch();  // else it has jumped since it was looked at
     const bool seen = known && shared_.jam_seen >= memory->end();
     shared_.memory_held.store(nullptr);
-    return seen || (known && shared_.jam_next > transport.position_samples);
+    return seen || (known && shared_.jam_next > memory->end());
 }
 
 // The jam's memory, which stays there until `memory_held` is emptied.
@@ -131,12 +152,6 @@ JamMemory* LaneHost::take_memory() {
     JamMemory* memory = shared_.memory.load();
     shared_.memory_held.store(memory);
     return shared_.memory.load() == memory ? memory : nullptr;  // it was just taken away: next block
-}
-
-void LaneHost::remember(const float* const* in, int n, const Transport& transport) {
-    JamMemory* memory = take_memory();
-    if (memory && transport.playing) memory->pass(transport, in, wet_.data(), n);
-    shared_.memory_held.store(nullptr);
 }
 
 // Only while the host renders faster than real time and may wait: meanwhile it stands at this position for the engine.

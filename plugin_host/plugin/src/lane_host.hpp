@@ -21,6 +21,8 @@ private:
     void part(const float* const* in, float* const* out, int from, int n, bool offline, const Transport& transport);
     void tell(const Transport& transport);
     void count_offs();
+    void count_presses();
+    int until_bar_line(const Transport& transport, int most) const;
     bool clock_of_our_own(const HostTime& time, bool rendered);
     bool can_begin(int n, bool offline);
     void prepare_to_record(const Transport& transport);
@@ -28,9 +30,8 @@ private:
     void wait_for_engine(int n, const Transport& transport);
     bool caught_up(int n, const Transport& transport, const Transport& standing);
     bool ready(int n, const Transport& transport);
-    bool jam_ready(const Transport& transport);
+    bool jam_ready();
     JamMemory* take_memory();
-    void remember(const float* const* in, int n, const Transport& transport);
     void trace(const float* const* in, int n, const Transport& transport);
     void mix(const float* const* in, float* const* out, int from, int n) const;
 
@@ -41,6 +42,7 @@ private:
     Session session_;
     HostClock clock_;
     std::vector<float> wet_;  // interleaved
+    bool pressed_[n_jam_verbs] = {};
     bool gave_up_ = false, was_on_ = false, begun_ = false;
     int64_t last_position_ = 0;
     uint64_t outrun_from_ns_ = 0, outrun_samples_ = 0;

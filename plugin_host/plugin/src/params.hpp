@@ -16,6 +16,8 @@ enum Parameter {
     p_engine = p_inputs, p_lane_now, p_seed, p_captured_bars, p_heard_tempo, p_port, p_underruns,
     p_clear,  // set by the user again
     p_references, p_creativity_now, p_guidance_now, p_jam_now, p_jam_change,  // shown
+    // Presses of the jam, in the order of JamVerb; what came of the last one, shown.
+    p_play_stop, p_take_over, p_again, p_keep, p_hold, p_record, p_undo, p_cancel, p_press_answer, p_press_bar,
     p_offline,  // LV2 only: the host's "free-wheeling" port
     p_count
 };
@@ -74,6 +76,16 @@ inline constexpr Row rows[p_count] = {
     {"guidance_now", "Guidance now", "", 0, 10, 0, 'f', nullptr, nullptr, true},
     {"jam_now", "Jam now", "", 0, 6, 0, 'e', "Off|Count in|Listening|Playing|Both|Held|Stopped", nullptr, true},
     {"jam_change", "Jam: beats to the next change", "", 0, 100000, 0, 'f', nullptr, nullptr, true},
+    {"play_stop", "Jam: play or stop", "", 0, 1, 0, 'b', nullptr, nullptr},
+    {"take_over", "Jam: take over", "", 0, 1, 0, 'b', nullptr, nullptr},
+    {"again", "Jam: again", "", 0, 1, 0, 'b', nullptr, nullptr},
+    {"keep", "Jam: keep", "", 0, 1, 0, 'b', nullptr, nullptr},
+    {"hold", "Jam: hold", "", 0, 1, 0, 'b', nullptr, nullptr},
+    {"record", "Jam: record", "", 0, 1, 0, 'b', nullptr, nullptr},
+    {"undo", "Jam: undo", "", 0, 1, 0, 'b', nullptr, nullptr},
+    {"cancel", "Jam: cancel", "", 0, 1, 0, 'b', nullptr, nullptr},
+    {"press_answer", "Jam: last press", "", 0, 3, 0, 'e', "None|Taken|Cancelled|Refused", nullptr, true},
+    {"press_bar", "Jam: heard from bar", "", 0, 100000, 0, 'i', nullptr, nullptr, true},
     {"offline", "Offline", "", 0, 1, 0, 'b', nullptr, nullptr},
 };
 

@@ -145,7 +145,7 @@ private:
         host_.reset();
         host_ = std::make_unique<segue::LaneHost>(values_, static_cast<int>(rate + 0.5), channels);
         host_->session().on_turned([this](int parameter, float value) {
-            turned_.fetch_or(1u << parameter, std::memory_order_relaxed);
+            turned_.fetch_or(uint64_t(1) << parameter, std::memory_order_relaxed);
             return canRequestParameterValueChanges() &&
                    requestParameterValueChange(static_cast<uint32_t>(parameter), value);
         });
@@ -171,8 +171,8 @@ private:
     }
 
     segue::Values values_;
-    std::atomic<uint32_t> turned_{0};  // bit of a parameter that a message set
-    static_assert(segue::p_count <= 32, "a bit for each parameter");
+    std::atomic<uint64_t> turned_{0};  // bit of a parameter that a message set
+    static_assert(segue::p_count <= 64, "a bit for each parameter");
     std::unique_ptr<segue::LaneHost> host_;
 
     DISTRHO_DECLARE_NON_COPYABLE_WITH_LEAK_DETECTOR(SeguePlugin)

@@ -19,7 +19,8 @@ Processor::Processor(int sample_rate_hz, int channels)
       fade_(std::max<int>(static_cast<int>(nearest(fade_seconds * sample_rate_hz)), 1), channels),
       held_(sample_rate_hz, channels, fade_.fall()), level_(fade_.size()) {}
 
-void Processor::process(float* out, int n, const Transport& transport) {
+void Processor::process(float* out, int n, const Transport& transport, bool rests) {
+    rests_ = rests;
     const int64_t position = transport.position_samples;
     reader_ = take_offered();
     follow(transport, n);
@@ -138,7 +139,7 @@ void Processor::part(float* out, int n, int64_t position) {
     while (n > 0) {
         Stretch found = reader_ ? reader_->read(position, out, n, seek_id()) : Stretch{};
         if (reader_ && late_takeover(position) && state_ == State::playing) fade_.join();
-        if (found.end && over(position)) found = Stretch{};
+        if (rests_ || (found.end && over(position))) found = Stretch{};
         if (found.end == 0) {
             missing(out, n, position);
             return;
@@ -165,6 +166,7 @@ bool Processor::over(int64_t position) const {
 }
 
 bool Processor::due(int64_t position) const {
+    if (rests_) return false;
     if (!reader_ || !reader_->planned() || reader_->plan().seek_id != seek_id()) return state_ != State::idle;
     const Plan& plan = reader_->plan();
     if (state_ == State::holding && position < hold_until_.load(std::memory_order_relaxed)) return true;

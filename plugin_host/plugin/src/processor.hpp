@@ -32,7 +32,8 @@ public:
     RingReader* offered() const { return offered_.load(); }
 
     // Fill all of out[n * channels] with the audio for the transport's position.  [audio]
-    void process(float* out, int n, const Transport& transport);
+    // `rests`: nothing is due there, whatever the ring holds.
+    void process(float* out, int n, const Transport& transport, bool rests = false);
     // Publish the host's position without a block, so that the engine can plan, before waiting for it.  [audio]
     void look_ahead(int n, const Transport& transport);
     // Whether the next block is complete. `expecting`: a stream was requested, so audio is due even before the engine
@@ -81,7 +82,7 @@ private:
     std::atomic<int64_t> bar_samples_{0}, hold_until_{INT64_MIN};
     RingReader* reader_ = nullptr;
     Grid grid_;
-    bool known_ = false;
+    bool known_ = false, rests_ = false;
     bool in_bar_ = true;  // store fades in the held bar too: both sides are neighbours there
     uint32_t plan_revision_ = 0;  // of the plan by which music was last read
     int64_t expected_ = 0, bar_start_ = 0, bar_end_ = 0, half_beat_samples_ = 0;

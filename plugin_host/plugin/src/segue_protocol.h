@@ -9,11 +9,14 @@ inline constexpr int protocol_version = 4, default_engine_port = 9600, first_plu
     plugin_ports = 32, datagram_bytes_max = 9216, text_max = 1000, whole_max = 16777215, lanes_max = 64;
 inline constexpr int preset_count = 8, n_roles = 3;
 inline constexpr const char* roles[n_roles] = {"melody", "style", "continue"};
+inline constexpr int n_jam_verbs = 8;
+inline constexpr const char* jam_verbs[n_jam_verbs] = {
+    "play_stop", "take_over", "again", "keep", "hold", "record", "undo", "cancel"};
 inline constexpr const char* next_bar = "bar";
 inline constexpr const char* all_roles = "all";
 inline constexpr const char* plugin_root = "/segue/plugin/";
 inline constexpr const char* plugin_usage =
-    "status; prompt text; set name value; clear [role]; engine port; start [model]; view";
+    "status; prompt text; set name value; clear [role]; press verb [bars]; engine port; start [model]; view";
 
 namespace address {
 inline constexpr const char* hello = "/segue/hello";
@@ -91,6 +94,7 @@ inline constexpr const char* plugin_status = "/segue/plugin/status";
 inline constexpr const char* plugin_prompt = "/segue/plugin/prompt";
 inline constexpr const char* plugin_set = "/segue/plugin/set";
 inline constexpr const char* plugin_clear = "/segue/plugin/clear";
+inline constexpr const char* plugin_press = "/segue/plugin/press";
 inline constexpr const char* plugin_engine = "/segue/plugin/engine";
 inline constexpr const char* plugin_start = "/segue/plugin/start";
 inline constexpr const char* plugin_view = "/segue/plugin/view";

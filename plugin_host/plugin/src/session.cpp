@@ -63,6 +63,7 @@ bool Session::idle() {
         check_ns_ = now;
         if (reader_->cut()) processor_.offer(nullptr);
     }
+    advance_jam();
     prepare();
     show_state();
     return !stopping_;
@@ -83,6 +84,7 @@ void Session::turn() {
         settle();
         look();
     }
+    advance_jam();
     prepare();
     show_state();
     link_.wait(reader_ ? 0.02 : 0.05);
@@ -171,6 +173,7 @@ void Session::open_lane(const std::string& ring) {
     in_force_ = 0;
     if (jam_) {
         jam_->plan.reset();
+        jam_->orders.clear();
         jam_->memory->look(jam_->over);
         jam_->has = 0;
     }

@@ -15,8 +15,7 @@
 
 #include "capture.hpp"
 #include "engine_start.hpp"
-#include "jam_memory.hpp"
-#include "jam_plan.hpp"
+#include "jam_state.hpp"
 #include "saved_capture.hpp"
 #include "link.hpp"
 #include "params.hpp"
@@ -36,6 +35,33 @@ struct Saved {
     bool any_captured() const { return captured[0].text || captured[1].text || captured[2].text; }
 };
 
+// Presses that the audio thread has seen in the parameters, for the session.
+class PressQueue {
+public:
+    struct Entry {
+        int verb = 0;
+        int64_t position = 0;
+    };
+    void put(const Entry& entry) {  // [audio]
+        const uint32_t put = put_.load(std::memory_order_relaxed);
+        if (put - taken_.load(std::memory_order_acquire) >= size) return;
+        entries_[put % size] = entry;
+        put_.store(put + 1, std::memory_order_release);
+    }
+    bool take(Entry& entry) {  // [session]
+        const uint32_t taken = taken_.load(std::memory_order_relaxed);
+        if (taken == put_.load(std::memory_order_acquire)) return false;
+        entry = entries_[taken % size];
+        taken_.store(taken + 1, std::memory_order_release);
+        return true;
+    }
+
+private:
+    static constexpr uint32_t size = 16;
+    Entry entries_[size];
+    std::atomic<uint32_t> put_{0}, taken_{0};
+};
+
 // Values shared by the audio thread and the session.
 struct Shared {
     std::atomic<int64_t> position{0}, blocks{0};
@@ -48,7 +74,9 @@ struct Shared {
     std::atomic<uint32_t> handled_seek_id{~0u};
     std::atomic<bool> expecting{false}, handled_on{false};  // handled_on: with Generate on
     std::atomic<int64_t> handled_offs{0};
-    // Of a jam: up to where it was looked at, and the next beat at which it will be; its memory, and what is in use.
+    PressQueue presses;
+    // Of a jam, as positions in its memory: up to where it was looked at, and the next beat at which it will be; the
+    // memory, and what is in use.
     std::atomic<int64_t> jam_seen{INT64_MIN}, jam_next{INT64_MIN};
     std::atomic<uint64_t> jam_stretch{0};  // of the memory, in which these positions lie
     std::atomic<JamMemory*> memory{nullptr}, memory_held{nullptr};
@@ -105,25 +133,44 @@ private:
     bool capture_waits() const { return capture_ && !delivered_ && capture_->state() == capture_whole; }
     // Playing together: session_jam.cpp.
     void follow_jam();
+    void advance_jam();
+    void follow_cycle(const JamMemory::Stretch& played);
     void begin_jam();
     void make_jam_memory();
     void restart_jam(const JamMemory::Stretch& played);
     void end_jam();
+    bool player_plays(int64_t end);
+    void learn_leak();
+    JamMoment jam_moment();
+    double jam_beats(int64_t bar, double beat) const;
+    int64_t jam_sample(int64_t bar, double beat) const;
+    int64_t jam_offset(double beats) const;
+    int64_t jam_bar_of(double beats) const;
+    int64_t host_bar(int64_t bar) const;
+    void show_jam(int64_t position);
+    // Its orders: session_orders.cpp.
+    void lay(const JamOrder& order);
     void carry_out(const JamOrder& order, const JamMoment& now);
     int64_t answer(const JamOrder& order, const std::string& at);
     int64_t relisten(const JamOrder& order, const std::string& at);
     void measure_relistening();
     std::unique_ptr<Capture> jam_capture(const JamOrder& order);
+    bool hear(const JamOrder& order, int64_t begin, int64_t end, float* out);
+    void keep_loop(double begin_beats, const float* audio, size_t size);
     Answer hand_over(int role, const Capture& capture, const std::string& at);
-    bool player_plays(int64_t end);
-    JamMoment jam_moment();
-    double jam_beats(int64_t bar, int beat) const;
-    int64_t jam_sample(int64_t bar, int beat) const;
-    int64_t jam_offset(double beats) const;
-    int64_t jam_bar_of(double beats) const;
     unsigned jam_reference() const;
     int64_t jam_seed();
-    void show_jam(int64_t position);
+    // Presses: session_presses.cpp.
+    struct Pressed {
+        bool accepted = false;
+        int64_t bar = 0;  // the host's, from 0
+        double beats = 0;
+        std::string text;
+    };
+    Pressed press(const JamPress& press, int64_t position);
+    void show_press(const Pressed& pressed);
+    void take_presses();
+    void pressed_by_other(const Message& message);
     // Shown values and answers: session_show.cpp.
     int engine_state();
     void show_state();
@@ -165,29 +212,7 @@ private:
         std::unique_ptr<JamMemory> memory;
     };
     std::vector<Retired> retired_;
-    struct Jam {
-        int mode = jam_off, bars_knob = 0;
-        std::unique_ptr<JamMemory> memory;
-        std::optional<JamPlan> plan;
-        JamPace pace;
-        uint64_t stretch = 0;  // of the memory, in which it plays
-        Grid grid;
-        int64_t first_bar = 0, start = 0;  // the host's bar on which it began, and its sample
-        int64_t bar = 0;                   // of the next beat to be looked at, from there on
-        int beat = 0;
-        unsigned has = 0;  // bit of a role: the engine listens to music of the jam
-        int64_t seed = -1, plays = 0;
-        float late = 0;     // how often the engine was, up to the last listening
-        JamMemory::Stretch over;  // what had been played when another engine came
-        std::vector<float> loop;
-        // A new melody or style on its way: when it was given, when the engine came to its beat, the plan before it.
-        struct {
-            uint64_t given_ns = 0, reached_ns = 0, asked_ns = 0;
-            int64_t plan_revision = 0;
-            double beats = 0;
-        } on_its_way;
-    };
-    std::unique_ptr<Jam> jam_;
+    std::unique_ptr<SessionJam> jam_;
     int role_ = -1;  // of the capture, once it was sent
     int protocol_ = 0;  // of the engine
     int captures_ = 0, lane_ = -1, take_ = 0, preset_ = 0, port_ = 0;

@@ -133,6 +133,8 @@ void Session::other_said(const Message& message) {
         reply_ok(message, {});
     } else if (asked == address::plugin_set && values.size() == 2 && values[0].tag == 's' && values[1].tag != 's') {
         turned_by_other(message);
+    } else if (asked == address::plugin_press && !values.empty() && values.size() <= 2 && values[0].tag == 's') {
+        pressed_by_other(message);
     } else if (asked == address::plugin_clear && values.size() <= 1) {
         cleared_by_other(message);
     } else {

@@ -12,6 +12,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -45,7 +46,8 @@ class CountingLane:
         self.plan_revision = 0
         self.seek_id = -1
         self.grid: Grid | None = None
-        self.written = 0
+        self.next_pass: list[tuple[int, Callable[[], None]]] = []  # seek id of the pass, what is done there
+        self.written = self.reached = 0
         self.references: set[str] = set()
         self.values: dict[str, float] = {}
 
@@ -61,17 +63,39 @@ class CountingLane:
         bar = now.grid.next_bar(now.position_samples + margin)
         if isinstance(at, str) and at.startswith("bar "):
             bar = max(bar, int(at.removeprefix("bar ")))
-        self.start_beats = float(now.grid.bar_start_beats(bar)) if isinstance(at, str) else float(str(at))
-        self.bars, self.seek_id, self.stop_beats = bars, -1, None
-        return self.start_beats
+        start = float(now.grid.bar_start_beats(bar)) if isinstance(at, str) else float(str(at))
+        if isinstance(at, str) and at.startswith("bar ") and now.loop_beats:
+            wanted = float(now.grid.bar_start_beats(int(at.removeprefix("bar "))))
+            if self.is_behind(wanted):  # met in the next pass
+                self.next_pass.append((now.seek_id + 1, lambda: self.begin(wanted, bars)))
+                return wanted
+        self.begin(start, bars)
+        return start
+
+    def begin(self, start_beats: float, bars: int) -> None:
+        """Play from a beat on."""
+        self.start_beats, self.bars, self.seek_id, self.stop_beats = start_beats, bars, -1, None
+
+    def is_behind(self, beats: float) -> bool:
+        """Whether the host has passed a beat of its cycle."""
+        now = self.transport()
+        inside = now.loop_beats is not None and now.loop_beats[0] <= beats < now.loop_beats[1]
+        return inside and now.grid.sample_at(beats) < now.position_samples
 
     def stop(self, at: str) -> None:
         """End on the line of "bar 7"; anything else: now."""
         if not at.startswith("bar "):
             self.start_beats = None
             return
-        self.stop_beats = float(self.transport().grid.bar_start_beats(int(at.removeprefix("bar "))))
-        self.seek_id = -1  # the ring is told the end
+        beats = float(self.transport().grid.bar_start_beats(int(at.removeprefix("bar "))))
+        if self.is_behind(beats):
+            self.next_pass.append((self.transport().seek_id + 1, lambda: self.end(beats)))
+        else:
+            self.end(beats)
+
+    def end(self, beats: float) -> None:
+        """End on a beat."""
+        self.stop_beats, self.seek_id = beats, -1
 
     def fail(self) -> None:
         """Nothing is due, like the engine's plan after a failed play."""
@@ -81,11 +105,19 @@ class CountingLane:
         """Plan for the host's timeline, and write ahead of it."""
         self.ring.beat()
         now = self.transport()
+        for due in [each for each in self.next_pass if each[0] <= now.seek_id]:
+            self.next_pass.remove(due)
+            due[1]()
         if self.start_beats is None:
             return
         grid, per_bar = now.grid, float(now.grid.signature.beats_per_bar)
         start = grid.sample_at(self.start_beats)
         end = grid.sample_at(self.start_beats + self.bars * per_bar) if self.bars else ENDLESS_SAMPLES
+        led_back = now.loop_beats is not None and now.position_samples < start <= self.reached
+        if led_back and now.seek_id != self.seek_id >= 0:  # a stream that plays goes on in the next pass
+            self.start_beats, self.bars = now.loop_beats[0], 0
+            start, end = grid.sample_at(self.start_beats), ENDLESS_SAMPLES
+        self.reached = now.position_samples
         if self.stop_beats is not None:
             end = min(end, grid.sample_at(self.stop_beats))
         if (now.seek_id, grid) != (self.seek_id, self.grid):
@@ -193,7 +225,7 @@ class CountingEngine:
                 return [start, lane.plan_revision, 4711]
             case "lane/status":
                 lane = self.lanes[values["lane"]]
-                state = "idle" if lane.start_beats is None else "playing"
+                state = "idle" if lane.start_beats is None and not lane.next_pass else "playing"
                 return [state, 0.0, lane.plan_revision, 4711, " ".join(sorted(lane.references))]
             case "lane/get":
                 return [values["name"], self.lanes[values["lane"]].values.get(values["name"], 0.0)]

@@ -35,7 +35,21 @@ _SIGNATURES = {
     "segue_bar_start": (_I64, ctypes.c_void_p, _I64),
     "segue_jam_new": (ctypes.c_void_p, ctypes.c_int, ctypes.c_int),
     "segue_jam_free": (None, ctypes.c_void_p),
-    "segue_jam_moved": (None, ctypes.c_void_p, _I64, _I64),
+    "segue_jam_moved": (None, ctypes.c_void_p, _I64, _I64, ctypes.c_int),
+    "segue_jam_press": (
+        _I64,
+        ctypes.c_void_p,
+        ctypes.c_int,
+        ctypes.c_int,
+        _F64,
+        _F64,
+        _F64,
+        ctypes.c_int,
+        _F64,
+        ctypes.POINTER(ctypes.c_int),
+        ctypes.c_char_p,
+        ctypes.c_int,
+    ),
     "segue_jam_phase": (ctypes.c_int, ctypes.c_void_p),
     "segue_jam_change_bar": (_I64, ctypes.c_void_p),
     "segue_jam_tick": (
@@ -60,6 +74,7 @@ _SIGNATURES = {
         ctypes.c_int,
         _FLOATS,
     ),
+    "segue_jam_leak": (ctypes.c_int, _FLOATS, _FLOATS, ctypes.c_int, ctypes.c_int, _FLOATS),
     "segue_jam_pace": (
         None,
         ctypes.POINTER(_F64),
@@ -152,7 +167,7 @@ class NativeLane:
 class NativeJam:
     """The C++ plan of a jam; `mode` as the Jam parameter counts."""
 
-    KINDS = ("Answer", "Accompany", "Relisten", "Vary", "Stop", "Repeat")
+    KINDS = ("Answer", "Accompany", "Relisten", "Vary", "Stop", "Repeat", "Release")
 
     def __init__(self, library: ctypes.CDLL, mode: int, bars: int) -> None:
         self._library = library
@@ -160,18 +175,28 @@ class NativeJam:
 
     def tick(
         self, beats: float, per_bar: float, lead_beats: int, every_bars: int, playing: bool, tempo_bpm: float
-    ) -> list[tuple[str, int, int, float, float]]:
-        """The orders of a beat: kind, bar, bars, and the beats that it listens to or repeats."""
-        out = (_F64 * 50)()
+    ) -> list[tuple[str, int, int, float, float, bool]]:
+        """The orders of a beat: kind, bar, bars, the beats that it listens to or repeats, whether they are Segue's."""
+        out = (_F64 * 60)()
         count = self._library.segue_jam_tick(
             self.pointer, beats, per_bar, lead_beats, every_bars, int(playing), tempo_bpm, out, 10
         )
-        rows = [out[5 * n : 5 * n + 5] for n in range(count)]
-        return [(self.KINDS[int(row[0])], int(row[1]), int(row[2]), row[3], row[4]) for row in rows]
+        rows = [out[6 * n : 6 * n + 6] for n in range(count)]
+        return [(self.KINDS[int(row[0])], int(row[1]), int(row[2]), row[3], row[4], bool(row[5])) for row in rows]
 
-    def moved(self, bar: int, to_bar: int) -> None:
+    def moved(self, bar: int, to_bar: int, ordered: bool = True) -> None:
         """As Plan.moved."""
-        self._library.segue_jam_moved(self.pointer, bar, to_bar)
+        self._library.segue_jam_moved(self.pointer, bar, to_bar, int(ordered))
+
+    def press(
+        self, verb: int, bars: int, at_beats: float, beats: float, per_bar: float, lead_beats: int, tempo_bpm: float
+    ) -> tuple[bool, int, str]:
+        """As Plan.press: whether it is accepted, the bar from which it is heard, the text."""
+        accepted, text = ctypes.c_int(), ctypes.create_string_buffer(200)
+        bar = self._library.segue_jam_press(
+            self.pointer, verb, bars, at_beats, beats, per_bar, lead_beats, tempo_bpm, ctypes.byref(accepted), text, 200
+        )
+        return bool(accepted.value), int(bar), text.value.decode()
 
     @property
     def phase(self) -> int:
@@ -202,6 +227,16 @@ def native_heard(library: ctypes.CDLL, played: Audio, own: Audio, bpm: float, ra
     pointers = [each.ctypes.data_as(_FLOATS) for each in (*sides, own, out)]
     assert library.segue_jam_heard(*pointers[:3], len(played), bpm, rate_hz, pointers[3])
     return out
+
+
+def native_unleaked(library: ctypes.CDLL, heard: Audio, own: Audio, rate_hz: int) -> tuple[Audio, float]:
+    """The input [n] without what leaks of Segue's music, and the delay that was found in ms, 0 for no leak."""
+    heard, own = (np.ascontiguousarray(each, np.float32).copy() for each in (heard, own))
+    out = np.zeros_like(heard)
+    pointers = [each.ctypes.data_as(_FLOATS) for each in (heard, own, out)]
+    found = library.segue_jam_leak(*pointers[:2], len(heard), rate_hz, pointers[2])
+    assert found >= 0
+    return out, found / 10
 
 
 def tool(name: str) -> str:

@@ -49,7 +49,7 @@ def test_pedalboard_gets_every_sample(bundles: Path, engine: CountingProcess, tm
     host = start_host("pedalboard_host.py", bundles / "Segue.vst3", out, 44_100, 2, port=engine.port)
     _opened(engine)
     _say(host)
-    assert finished(host)["parameters"] == 28
+    assert finished(host)["parameters"] == 38
     heard = np.load(out)
     assert np.array_equal(heard[0], heard[1])
     first = int(np.flatnonzero(heard[0])[0])

@@ -12,16 +12,31 @@ import numpy as np
 import pytest
 
 from tests.plugin_host.plugin.counting_engine import value_at
+from tests.plugin_host.plugin.jam_rig import (
+    ACCOMPANY,
+    BAR,
+    BEAT,
+    CONNECTED,
+    CONTINUE,
+    COUNT_IN,
+    FADE,
+    LEAD,
+    LISTENING,
+    LOOP,
+    MELODY,
+    OFF,
+    PLAYING,
+    SEGUE,
+    STYLE,
+    TRADE,
+    bars,
+    captured,
+    heard,
+    is_segue,
+    opened,
+    plays,
+)
 from tests.plugin_host.plugin.plugin_rig import CountingProcess, DrivenHost, ask_plugin
-
-BAR = 96_000  # samples, at 120 in 4/4
-BEAT = BAR // 4
-CONNECTED, PLAYING = 2, 4
-ACCOMPANY, TRADE, CONTINUE, LOOP = 1, 2, 3, 4
-OFF, COUNT_IN, LISTENING, SEGUE, BOTH = range(5)
-MELODY, STYLE = 0, 1
-FADE = 240  # samples: 5 ms in which Segue's music dies away
-LEAD = 4  # beats, of a machine whose time is not known yet
 
 
 @pytest.fixture
@@ -33,34 +48,7 @@ def engine(bundles: Path) -> Iterator[CountingProcess]:
 
 @pytest.fixture
 def host(bundles: Path, engine: CountingProcess) -> Iterator[DrivenHost]:
-    made = DrivenHost(bundles, engine.port)
-    made.do("open")
-    made.run(at=0)
-    made.until(lambda: made.value("engine") == CONNECTED)
-    made.do("offline", on=1)
-    yield made
-    made.end()
-
-
-def captured(engine: CountingProcess) -> list[dict]:
-    return [line for line in engine.lines if "captured" in line]
-
-
-def plays(engine: CountingProcess) -> list[list[str]]:
-    return [values[1:] for values in engine.messages("lane/play")]
-
-
-def bars(audio: np.ndarray) -> list[np.ndarray]:
-    return [audio[n : n + BAR] for n in range(0, len(audio), BAR)]
-
-
-def is_segue(audio: np.ndarray, position: int) -> bool:
-    return bool(np.array_equal(audio, value_at(np.arange(position, position + len(audio)))))
-
-
-def heard(position: int) -> float:
-    """The input's sample at a position."""
-    return float(np.float32(-(position % (1 << 20) + 1) / (1 << 20) / 2))
+    yield from opened(bundles, engine)
 
 
 def test_trade(host: DrivenHost, engine: CountingProcess) -> None:
@@ -129,7 +117,10 @@ def test_loop(host: DrivenHost, engine: CountingProcess) -> None:
     assert not audio[: 2 * BAR].any()
     loop = np.array([heard(n) for n in range(2 * BAR)], np.float32)
     np.testing.assert_allclose(audio[2 * BAR + 300 : 4 * BAR - 300], loop[300:-300], atol=1e-6)
-    assert is_segue(audio[4 * BAR :], 4 * BAR)
+    assert is_segue(audio[4 * BAR + FADE :], 4 * BAR + FADE)
+    rise = np.arange(FADE) / FADE  # the loop goes over into its variation
+    joint = audio[4 * BAR : 4 * BAR + FADE]
+    np.testing.assert_allclose(joint, rise * value_at(4 * BAR + np.arange(FADE)) + (1 - rise) * loop[:FADE], atol=1e-6)
     assert plays(engine)[:2] == [["bar 4", "0"], ["bar 6", "0"]]
     given = captured(engine)
     assert {line["role"] for line in given} == {"continue", "melody"}
@@ -168,7 +159,7 @@ def test_an_answer_ordered_early_leaves_the_players_turn_silent(host: DrivenHost
     audio = host.run(6 * BAR, playing=True, counted=True, generate=1, follow_input=TRADE, capture_bars=1, output=1)
     turns = sorted(int(values[0].removeprefix("bar ")) for values in plays(engine))
     for bar, part in enumerate(bars(audio)):
-        assert is_segue(part[FADE:], bar * BAR + FADE) if bar in turns else not part[FADE:].any(), bar
+        assert is_segue(part, bar * BAR) if bar in turns else not part[FADE:].any(), bar
 
 
 def test_another_program_turns_it(host: DrivenHost, engine: CountingProcess) -> None:
@@ -190,7 +181,7 @@ def test_a_lost_engine_is_played_with_again(host: DrivenHost, engine: CountingPr
     audio = host.run(3 * BAR, at=30 * BAR, playing=True, counted=True)
     assert plays(engine)[before] == ["bar 31", "1"]
     assert not audio[BAR // 2 : BAR].any()
-    assert is_segue(audio[BAR + FADE : 2 * BAR], 31 * BAR + FADE)
+    assert is_segue(audio[BAR : 2 * BAR], 31 * BAR)
     assert not audio[2 * BAR + FADE :].any()
 
 
@@ -202,7 +193,8 @@ def test_a_jump_begins_with_the_next_bar(host: DrivenHost, engine: CountingProce
     before = len(plays(engine))
     audio = host.run(2 * BAR, at=at * BAR, playing=True, counted=True)
     assert plays(engine)[before] == [f"bar {at + 1}", "1"]
-    assert is_segue(audio[BAR + FADE :], (at + 1) * BAR + FADE)
+    assert is_segue(audio[BAR:], (at + 1) * BAR)
+    assert not audio[FADE:BAR].any()
 
 
 def test_silence_is_no_music_to_go_on_from(host: DrivenHost, engine: CountingProcess) -> None:

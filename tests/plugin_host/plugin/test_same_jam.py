@@ -34,12 +34,13 @@ class FixedPace(timing.JamTiming):
         return max(bars, self.every)
 
 
-def as_row(order: object) -> tuple[str, int, int, float, float]:
+def as_row(order: object) -> tuple[str, int, int, float, float, bool]:
     """An order as NativeJam gives it."""
     kind = type(order).__name__
     heard = next((getattr(order, name) for name in ("heard", "loop", "music") if hasattr(order, name)), None)
     begin, end = (float(heard.begin), float(heard.end)) if heard is not None else (0.0, 0.0)
-    return kind, order.bar, getattr(order, "bars", 0), begin, end  # type: ignore[attr-defined]
+    own = bool(getattr(order, "own", False))
+    return kind, order.bar, getattr(order, "bars", 0), begin, end, own  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("signature", [Signature(4, 4), Signature(3, 4), Signature(7, 8), Signature(3, 8)])
@@ -63,11 +64,9 @@ def test_both_plans_give_the_same_orders(core: ctypes.CDLL, mode: str, signature
                 fixed.every = dice.randint(1, 4) if dice.random() < 0.1 else fixed.every
                 now = plans.Moment(beats, grid, lead, playing)
                 orders = [as_row(order) for order in python.tick(now)]
-                wanted = [(kind, at, 0 if kind == "Vary" else count, begin, end) for kind, at, count, begin, end in
-                          native.tick(float(beats), float(per_bar), lead, max(python.mode.bars, fixed.every), playing,
-                                      grid.tempo_bpm)
-                          ]  # fmt: skip
-                assert wanted == orders, (seed, beats)
+                assert orders == native.tick(
+                    float(beats), float(per_bar), lead, max(python.mode.bars, fixed.every), playing, grid.tempo_bpm
+                ), (seed, beats)
                 for kind, at, *_ in orders:
                     kinds.add(kind)
                     if kind in ("Answer", "Accompany", "Vary") and dice.random() < 0.1:
@@ -81,6 +80,59 @@ def test_both_plans_give_the_same_orders(core: ctypes.CDLL, mode: str, signature
     assert kinds == {"accompany": {"Accompany", "Relisten"}, "trade": {"Answer"}, "continue": {"Answer", "Stop"},
                      "loop": {"Repeat", "Vary"}}[mode]  # fmt: skip
     assert len(phases) == 2
+
+
+VERBS_HEARD = {  # orders that only presses ask for, by mode
+    "accompany": {"Answer", "Repeat", "Release", "Stop"}, "trade": {"Stop", "Repeat"}, "continue": {"Repeat"},
+    "loop": {"Stop", "Release"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("signature", [Signature(4, 4), Signature(7, 8)])
+@pytest.mark.parametrize("mode", MODES)
+def test_both_plans_take_the_same_presses(core: ctypes.CDLL, mode: str, signature: Signature) -> None:
+    """All verbs at any moment, also between beats and twice: equal replies and orders; music that comes late."""
+    kinds: set[str] = set()
+    replies: dict[tuple[str, bool], int] = {}
+    for seed in range(40):
+        dice = random.Random(f"press {mode} {signature} {seed}")
+        bars, fixed = dice.choice((None, 1, 2, 4)), FixedPace()
+        python = plans.Plan(modes.make_mode(mode, bars, fixed))
+        native = NativeJam(core, 1 + MODES.index(mode), bars or 0)
+        grid, per_bar = Grid(48_000, 120.0, signature), signature.beats_per_bar
+        playing, lead, beats = False, 2, Fraction(0)
+        often = dice.choice((0.04, 0.15, 0.4))
+        while beats < 60 * per_bar:
+            playing = playing != (dice.random() < 0.12)
+            lead = dice.randint(1, 6) if dice.random() < 0.1 else lead
+            while dice.random() < often:
+                verb, count = dice.choice(state.VERBS), dice.choice((None, None, 1, 3))
+                at = beats - dice.choice((0, 0, Fraction(1, 4), Fraction(3, 2)))
+                here = beats - Fraction(dice.randint(1, 7), 8)
+                press = state.Press(verb, count if verb == "record" else None)
+                wanted = python.press(press, at, plans.Moment(here, grid, lead, playing))
+                got = native.press(
+                    state.VERBS.index(verb), press.bars or 0, float(at), float(here), float(per_bar), lead, 120.0
+                )
+                assert got == (wanted.accepted, wanted.at_bar, wanted.text), (seed, beats, verb)
+                replies[verb, wanted.accepted] = replies.get((verb, wanted.accepted), 0) + 1
+            now = plans.Moment(beats, grid, lead, playing)
+            orders = [as_row(order) for order in python.tick(now)]
+            every = max(python.mode.bars, fixed.every)
+            assert orders == native.tick(float(beats), float(per_bar), lead, every, playing, 120.0), (seed, beats)
+            for kind, bar, *_ in orders:
+                kinds.add(kind)
+                if kind in ("Answer", "Accompany", "Vary") and dice.random() < 0.2:
+                    again = dice.random() < 0.5
+                    python.moved(bar, bar + 1, ordered=again)
+                    native.moved(bar, bar + 1, ordered=again)
+            change = python.next_change()
+            assert (PHASES[native.phase - 1], native.change_bar) == (python.phase, change.bar if change else -1)
+            beats = min(beats + 1, (beats // per_bar + 1) * per_bar)
+        native.close()
+    assert kinds >= VERBS_HEARD[mode]
+    assert {verb for verb, accepted in replies if accepted} >= {"play_stop", "hold", "record", "again", "cancel"}
+    assert ("cancel", False) in replies
 
 
 def test_the_knobs_have_the_same_names() -> None:

@@ -3,6 +3,7 @@
 {"do": "open", "state": hex, "bpm": 120, "timeless": false}   a plugin, with a saved song or none; {}
 {"do": "run", "samples": n, "playing": true, "at": position, "set": {number: value}}     {"audio": hex of float32 [n]}
     "input": a constant input, or "counted": true for one whose samples say where they lie
+    "cycle": [first, last] in samples, in which it goes round; "told": false, the host reports no cycle
 {"do": "value", "number": n}   {"value": v}        {"do": "save"}   {"state": hex}        {"do": "close"}   {}
 {"do": "offline", "on": 1}     {}                  {"do": "turned"}   by of which the plugin notified us:
 {"turned": {n: v}}
@@ -13,7 +14,7 @@ import sys
 import time
 
 import numpy as np
-from clap_host import Loaded
+from clap_host import RATE, Loaded
 
 BLOCK = 512
 PERIOD = 1 << 20  # of an input that says where each sample lies
@@ -34,17 +35,20 @@ class DrivenPlugin:
             self.lane.load(bytes.fromhex(state))
         return {}
 
-    def run(self, samples, playing=False, at=None, set=None, input=0.0, counted=False):
+    def run(self, samples, playing=False, at=None, set=None, input=0.0, counted=False, cycle=None, told=True):
         if at is not None:
             self.lane.position = at
         values = [(int(number), value) for number, value in (set or {}).items()]
         parts, left = [], samples
         while left:
-            n = min(BLOCK, left)
+            n = min(BLOCK, left, cycle[1] - self.lane.position if cycle else left)
             source = np.full((2, n), input, np.float32)
             if counted:
                 source[:] = -((np.arange(n) + self.lane.position) % PERIOD + 1) / PERIOD / 2
-            parts.append(self.lane.run(source, playing, self.bpm, values=values)[0])
+            beats = [at * self.bpm / 60 / RATE for at in cycle] if cycle and told else None
+            parts.append(self.lane.run(source, playing, self.bpm, loop=beats, values=values)[0])
+            if cycle and self.lane.position == cycle[1]:
+                self.lane.position = cycle[0]
             left, values = left - n, []
         return {"audio": np.concatenate(parts).tobytes().hex()}
 
