@@ -42,6 +42,7 @@ JamLeak::JamLeak(int sample_rate_hz, int channels)
 
 void JamLeak::forget() {
     const auto taps = static_cast<size_t>(taps_), references = static_cast<size_t>(references_);
+    learned_ = 0;
     for (Path& path : paths_) {
         path.power.assign(references * references, Spectrum(2 * taps));
         path.told.assign(references, Samples(taps));
@@ -112,6 +113,7 @@ void JamLeak::learn_part(const JamMemory& memory, int64_t begin, int64_t end) {
     if (!any) return;
     if (channels_ > 1 && in[0] == in[1] && paths_.size() > 1) paths_.pop_back();  // one path is enough for both
     if (in.size() > paths_.size() && in[0] != in[1]) paths_.push_back(paths_[0]);
+    ++learned_;
     if (!found()) search(in, references(memory, begin - longest_, end));
     if (!place()) return;
     const std::vector<Samples> played = references(memory, begin - first_ - taps_, end - first_);
@@ -129,6 +131,7 @@ void JamLeak::learn_part(const JamMemory& memory, int64_t begin, int64_t end) {
             for (size_t k = 0; k < path.told[r].size(); ++k) path.told[r][k] = keep * path.told[r][k] + here.told[r][k];
         if (keep == 0) {
             path.trust = 0;
+            learned_ = 0;
             for (double& vote : votes_) vote *= 0.1;
         }
         solve(path);

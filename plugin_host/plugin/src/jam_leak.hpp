@@ -22,6 +22,10 @@ public:
     JamLeak(int sample_rate_hz, int channels);
     // Learn from positions [begin, end) of a memory.
     void learn(const JamMemory& memory, int64_t begin, int64_t end);
+    // Learn from the last part before a position.
+    void learn_latest(const JamMemory& memory, int64_t end) { learn_part(memory, end - part_, end); }
+    // Whether few parts were learned from since the path was last another one.
+    bool eager() const { return learned_ < eager_parts; }
     // Take the leak out of the input of positions [begin, end), interleaved.
     void clean(const JamMemory& memory, int64_t begin, int64_t end, float* input) const;
     bool found() const;
@@ -50,9 +54,12 @@ private:
     std::vector<Samples> applied(const std::vector<Spectrum>& power, const std::vector<Samples>& filter) const;
     void solve(Path& path) const;
 
+    static constexpr int eager_parts = 40;
+
     const int rate_, channels_;
     const int64_t part_, taps_, longest_, pre_, least_;
     int references_ = 1;   // mid, and side once Segue has one
+    int learned_ = 0;      // parts, since all was forgotten
     int64_t next_ = 0;     // position of the next part to learn from
     int64_t first_ = -1;   // lag of the filters' first tap; -1: no delay was found yet
     Samples votes_;        // by lag

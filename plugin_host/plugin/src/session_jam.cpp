@@ -54,13 +54,13 @@ void Session::advance_jam() {
     take_presses();
     if (!there) return;
     while (jam_sample(jam_->bar, jam_->beat) <= played.end) {
-        if (jam_->beat == 0) learn_leak();
         const JamMoment now = jam_moment();
         for (const JamOrder& order : jam_->plan->tick(now)) {
             lay(order);
             const bool laid = order.kind == JamOrder::repeat || order.kind == JamOrder::release;
             if (!laid && !lost_) jam_->orders.push_back({order, now});
         }
+        if (jam_->orders.empty()) learn_leak();
         if (++jam_->beat >= now.beats_per_bar) {
             jam_->beat = 0;
             ++jam_->bar;
@@ -207,8 +207,10 @@ bool Session::player_plays(int64_t end) {
     return 10 * std::log10(std::max(power / static_cast<double>(audio.size()), 1e-12)) > plays_db;
 }
 
+// One part of what was played up to this beat, where no order waits for it: a part takes tens of milliseconds.
 void Session::learn_leak() {
-    if (jam_->bar > 0) jam_->leak->learn(*jam_->memory, jam_sample(jam_->bar - 1, 0), jam_sample(jam_->bar, 0));
+    if (jam_->beat == 0 || jam_->leak->eager())
+        jam_->leak->learn_latest(*jam_->memory, jam_sample(jam_->bar, jam_->beat));
 }
 
 void Session::show_jam(int64_t position) {

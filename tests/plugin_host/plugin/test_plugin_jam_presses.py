@@ -116,13 +116,13 @@ def test_hold_goes_round_until_released(host: DrivenHost, engine: CountingProces
     assert press(host, "hold") == ["hold", 1, 6, 24.0, "hold, at bar 7"]
     rest = host.run(BEAT, playing=True, counted=True)
     music = np.concatenate([audio, rest])[4 * BAR : 6 * BAR]
-    held = host.run(27 * BAR, playing=True, counted=True)
-    for bar in range(0, 26, 2):
+    held = host.run(17 * BAR, playing=True, counted=True)
+    for bar in range(0, 16, 2):
         start = FADE if bar == 0 else 0
         np.testing.assert_array_equal(held[bar * BAR :][start : 2 * BAR], music[start:], err_msg=f"{bar}")
-    assert press(host, "hold")[1:3] == [1, 33]
+    assert press(host, "hold")[1:3] == [1, 23]
     after = host.run(2 * BAR, playing=True, counted=True)
-    assert is_segue(after[BAR:], 34 * BAR)
+    assert is_segue(after[BAR:], 24 * BAR)
 
 
 def test_a_loop_is_kept_and_undone(host: DrivenHost, engine: CountingProcess) -> None:
