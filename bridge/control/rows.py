@@ -9,12 +9,17 @@ SHORT = f"{ROOT}/do/"  # prefix of the short form of a request's address
 LANES_MAX = 64
 FIGURE_MAX = 2.0**40  # largest measured value in answers
 ROLES = ("melody", "style", "continue")
+PROMPTS_MAX, STYLES_MAX = 8, 4  # that a lane mixes
+STYLE_ROLES = ("style", *(f"style{number}" for number in range(2, STYLES_MAX + 1)))
 LANE_STATES = ("idle", "preparing", "playing", "ended", "failed")
 
 ID = Argument("id", "i", "counted up by the client, repeated in the answer; 0: no id", low=0)
 LANE = Argument("lane", "i", "which stream of music", low=0, high=LANES_MAX - 1)
 AT = Argument("at", "at", "when it takes effect", "beats", default=NOW)
-ROLE = Argument("role", "s", "what the music is used for: melody, style, or audio prompt (`continue`)", choices=ROLES)
+ROLE = Argument(
+    "role", "s", "what the music is used for: melody, style (also `style2` to `style4`, to be mixed), or audio prompt "
+    "(`continue`)", choices=(*ROLES, *STYLE_ROLES[1:]),
+)  # fmt: skip
 BPM = Argument("bpm", "f", "tempo of the music, quarter notes a minute", "bpm", 20, 999)
 START = Argument("start_beats", "f", "beat of the host's timeline on which the music begins", "beats")
 LANE_STATE = Argument("state", "s", f"{', '.join(LANE_STATES[:-1])} or {LANE_STATES[-1]}")

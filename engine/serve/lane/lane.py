@@ -83,6 +83,7 @@ class LaneView:
     fault: str = ""  # why it is silent, or was recently, and what is done about it
     excerpt_seconds: tuple[float, float] | None = None  # of the style region: start, length
     beat: tuple[float, float, float] = (0.0, 0.0, 0.0)  # off the host's: in beats and ms; confidence
+    weights: tuple[tuple[float, ...], tuple[float, ...]] | None = None  # that are heard, of prompts and styles
 
 
 class Lane:
