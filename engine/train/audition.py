@@ -1,6 +1,6 @@
 """Auditions the presets on the embedded model: on the tempo, not silent, unlike each other. Writes docs/presets.md.
 
-    python -m engine.train.audition [--seeds 4] [--seconds 10] [--only porch peak-hour] [--page docs/presets.md]
+    python -m engine.train.audition [--seeds 6] [--seconds 6] [--only porch peak-hour] [--page docs/presets.md]
 
 A preset with a prompt plays from nothing, one without goes on from a region of the package. Each plays with several
 seeds on a grid of 112 bpm. `timbre` of `engine.train.metrics` says how pieces differ.
@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.audio.audio_file import load as load_audio
+from engine.conditions.arrangement import INSTRUMENTS
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.model import Ask, FrameGrid, LoadedModel
@@ -33,6 +34,7 @@ FRAMES_PER_SECOND = 50
 REGION = ROOT / "presets" / "regions" / "funk-106bpm.flac"
 PROMPT_FRAMES = 200
 QUIETEST_DB, SILENCE_SECONDS, ON_GRID = -45.0, 1.0, 0.05
+DIVISIONS, CHANCE = 1000, 0.05  # random divisions of two presets' pieces; the most that chance may do
 MARK = "<!-- measured by python -m engine.train.audition -->"
 
 
@@ -58,7 +60,10 @@ def pieces(model: LoadedModel, table: dict[str, object], count: int, seconds: fl
     """Mono audio at 32 kHz of a preset, one piece for each seed."""
     given, text = table.get("parameters", {}), table.get("prompt")
     assert isinstance(given, dict)
-    ask = Ask(text=str(text) if text else None, grid=FrameGrid(BPM))
+    bits, density = int(given.get("instruments", 0)), float(given.get("density", -1.0))
+    playing = tuple(name for n, name in enumerate(INSTRUMENTS) if bits >> n & 1) or None
+    words, many = str(text) if text else None, density if density >= 0 else None
+    ask = Ask(text=words, grid=FrameGrid(BPM), instruments=playing, density=many)
     sampling = Sampling(float(given.get("temperature", model.temperature)), int(given.get("top_k", 250)))
     guidance = Guidance(float(given.get("cfg", model.cfg_coef)))
     prompt = None if text else _region_codes(model)
@@ -90,58 +95,69 @@ def measured(name: str, prompted: bool, audio: Sequence[Array]) -> Sound:
     return Sound(name, prompted, np.stack([timbre(each) for each in audio]), level, silence, on, off)
 
 
-def recognised(sound: Sound, others: Sequence[Sound], scale: Array) -> tuple[float, str]:
-    """The share of a preset's pieces that are nearest to its other pieces, and the preset that is nearest else."""
-    centres = {other.name: other.timbres.mean(axis=0) for other in others if other.name != sound.name}
-    right, nearest = 0, dict.fromkeys(centres, 0.0)
-    for number, piece in enumerate(sound.timbres):
-        own = np.delete(sound.timbres, number, axis=0).mean(axis=0)
-        away = {name: float(np.linalg.norm((piece - centre) / scale)) for name, centre in centres.items()}
-        right += float(np.linalg.norm((piece - own) / scale)) < min(away.values())
-        for name, distance in away.items():
-            nearest[name] += distance
-    return right / len(sound.timbres), min(nearest, key=nearest.__getitem__)
+def nearest(sound: Sound, others: Sequence[Sound], scale: Array) -> tuple[str, float, float]:
+    """The other preset that sounds most alike; how far it is, and how often chance gives as much (a share).
+
+    The distance is that of the two means, over what a random division of both presets' pieces into two groups gives.
+    """
+    means = {other.name: other.timbres.mean(axis=0) for other in others if other.name != sound.name}
+    own = sound.timbres.mean(axis=0)
+    name = min(means, key=lambda each: float(np.linalg.norm((own - means[each]) / scale)))
+    (other,) = (each for each in others if each.name == name)
+    both, rng = np.concatenate([sound.timbres, other.timbres]) / scale, np.random.default_rng(0)
+    count, apart = len(sound.timbres), []
+    for _ in range(DIVISIONS):
+        mixed = both[rng.permutation(len(both))]
+        apart.append(float(np.linalg.norm(mixed[:count].mean(axis=0) - mixed[count:].mean(axis=0))))
+    distance = float(np.linalg.norm((own - means[name]) / scale))
+    return name, distance / float(np.mean(apart)), float(np.mean(np.array(apart) >= distance))
+
+
+def within(sounds: Sequence[Sound]) -> Array:
+    """How much each feature varies among the pieces of a preset [features]."""
+    apart = np.concatenate([sound.timbres - sound.timbres.mean(axis=0) for sound in sounds])
+    return np.asarray(apart.std(axis=0) + 0.1, np.float32)
 
 
 def rows(sounds: Sequence[Sound], tables: dict[str, dict[str, object]]) -> list[str]:
     """The lines of the table."""
-    prompted = [sound for sound in sounds if sound.prompted]
-    scale = np.concatenate([sound.timbres for sound in sounds]).std(axis=0) + 1e-3
+    prompted, scale = [sound for sound in sounds if sound.prompted], within(sounds)
     lines = [
-        "| preset | what it does | level, dBFS | longest silence, s | on the grid (off it) | recognised | nearest other |",
+        "| preset | what it does | level, dBFS | silent, s | on the grid (off it) | nearest other, how far | chance |",
         "|---|---|---|---|---|---|---|",
     ]
     for sound in sounds:
-        share, near = recognised(sound, prompted, scale) if sound.prompted else (float("nan"), "")
-        known = f"{100 * share:.0f} %" if sound.prompted else "follows the region"
+        known = "follows the region | |"
+        if sound.prompted:
+            name, far, chance = nearest(sound, prompted, scale)
+            known = f"`{name}`, {far:.2f} | {100 * chance:.1f} % |"
         lines.append(
             f"| `{sound.name}` | {tables[sound.name].get('description', '')} | {sound.level_db:.0f} | "
-            f"{sound.silence_seconds:.1f} | {sound.on_grid:.2f} ({sound.off_grid:.2f}) | {known} | "
-            f"{f'`{near}`' if near else ''} |"
+            f"{sound.silence_seconds:.1f} | {sound.on_grid:.2f} ({sound.off_grid:.2f}) | {known}"
         )
     return lines
 
 
 def faults(sounds: Sequence[Sound]) -> list[str]:
     """What is wrong with presets, a sentence each."""
-    prompted = [sound for sound in sounds if sound.prompted]
-    scale = np.concatenate([sound.timbres for sound in sounds]).std(axis=0) + 1e-3
-    found = []
+    prompted, scale, found = [sound for sound in sounds if sound.prompted], within(sounds), []
     for sound in sounds:
         if sound.level_db < QUIETEST_DB or sound.silence_seconds > SILENCE_SECONDS:
             found.append(f"{sound.name}: {sound.level_db:.0f} dBFS, silent for {sound.silence_seconds:.1f} s")
         if sound.on_grid < sound.off_grid + ON_GRID:
             found.append(f"{sound.name}: on the grid {sound.on_grid:.2f}, off it {sound.off_grid:.2f}")
-        if sound.prompted and len(prompted) > 1 and recognised(sound, prompted, scale)[0] < 0.5:
-            found.append(f"{sound.name}: under half of its pieces are recognised")
+        if sound.prompted and len(prompted) > 1:
+            name, far, chance = nearest(sound, prompted, scale)
+            if chance > CHANCE:
+                found.append(f"{sound.name}: like {name}, {far:.2f} as far as by chance ({100 * chance:.0f} %)")
     return found
 
 
 def main() -> int:
     """Command line: 1 if a preset has a fault."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--seeds", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--seeds", type=int, default=6)
+    parser.add_argument("--seconds", type=float, default=6.0)
     parser.add_argument("--only", nargs="+", default=None)
     parser.add_argument("--page", type=Path, default=None, help="page whose table is replaced")
     args = parser.parse_args()

@@ -92,8 +92,8 @@ SyncSeconds = Annotated[float, typer.Option(min=10, max=3600, help="With --sync:
 SyncOnly = Annotated[
     str,
     typer.Option(
-        help="With --sync: only these of tempi,loops,changes,loop,stall,kill,control,dial,holes; with --jam: of "
-        "latency,trade,accompany,offline,kill."
+        help="With --sync: only these of tempi,loops,changes,loop,stall,kill,control,dial,steer,weights,holes; with "
+        "--jam: of latency,trade,accompany,offline,kill."
     ),
 ]
 JamBench = Annotated[bool, typer.Option("--jam", help="Measure jams instead; needs JACK.")]
