@@ -28,6 +28,8 @@ from plugin_host.cli.options import (
     LinkOut,
     MidiClockOut,
     MidiIn,
+    Mix,
+    MorphBeats,
     Precision,
     Prompt,
     Reference,
@@ -42,6 +44,7 @@ from plugin_host.cli.options import (
     Values,
     Weights,
     Who,
+    mix_of,
     values_of,
 )  # fmt: skip
 from plugin_host.cli.plugin_commands import add_to as add_plugin
@@ -79,6 +82,7 @@ HOST_EXAMPLES = """\b
 segue host --bpm 96                                    # on the sound card
 segue host --region riff.wav --bars 16 --out riff16.wav
 segue host --sync midi --midi-in Digitakt              # with a drum machine
+segue host --mix "soft pads=0" --mix "house=1" --morph 32   # pads that become house in 32 beats
 """
 
 
@@ -169,6 +173,8 @@ def host(
     signature: Annotated[str, typer.Option(help="Time signature, like 4/4 or 7/8.")] = "4/4",
     bars: Annotated[int, typer.Option(min=0, help="How many bars Segue plays; 0: until Ctrl-C.")] = 0,
     prompt: Prompt = "",
+    mix: Mix = None,
+    morph: MorphBeats = 0.0,
     preset: Annotated[str, typer.Option(help="A named set of values, like night-bus; docs/osc.md lists all.")] = "",
     seed: Seed = -1,
     values: Values = None,
@@ -211,7 +217,9 @@ def host(
     secret = _secret(secret_file)
     request = RegionRequest(reference.value, region, bpm, bars, rate, meter, region_bpm=region_bpm)
     playback = PlaybackOptions(out is None, _sound_device(sound_device), offline, synced)
-    run_host(HostOptions(request, playback, prompt, preset, seed, values_of(values), port, secret, out), Screen())
+    mixed = mix_of(mix, prompt, morph)
+    said = request, playback, prompt, preset, seed, values_of(values)
+    run_host(HostOptions(*said, port, secret, out, mixed, morph), Screen())
 
 
 @app.command(short_help="Load another model into a running engine.")

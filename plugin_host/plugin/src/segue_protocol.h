@@ -1,13 +1,18 @@
 // What the plugin shares with the engine. Made by `python -m bridge.control.protocol_header`. MIT.
 #pragma once
 
-#define SEGUE_PRESETS "answer-me|night-bus|out-on-a-limb|peak-hour|porch|same-but-new|slow-tide|straight-on"
+#define SEGUE_PRESETS \
+    "answer-me|arcade|blue-smoke|brass-band|chamber|drum-room|" \
+    "dub-cellar|evening-shore|garage-band|head-nod|in-the-pocket|laid-back|" \
+    "low-end|morning-radio|neon-rain|night-bus|out-on-a-limb|peak-hour|" \
+    "porch|same-but-new|six-strings|slow-tide|squeezebox|straight-on|" \
+    "string-bed|synth-lead|upright|warehouse"
 
 namespace segue {
 
 inline constexpr int protocol_version = 4, default_engine_port = 9600, first_plugin_port = 9620,
     plugin_ports = 32, datagram_bytes_max = 9216, text_max = 1000, whole_max = 16777215, lanes_max = 64;
-inline constexpr int preset_count = 8, n_roles = 3;
+inline constexpr int preset_count = 28, n_roles = 3;
 inline constexpr const char* roles[n_roles] = {"melody", "style", "continue"};
 inline constexpr const char* next_bar = "bar";
 inline constexpr const char* all_roles = "all";
