@@ -26,7 +26,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[EngineCli
         engine = Engine(["--model", "embedded", "--threads", "1"]).wait_ready()
     try:
         with EngineClient(engine.port) as made:
-            made.connect(60)
             yield made, engine.port
     finally:
         engine.process.kill()
