@@ -6,7 +6,7 @@ from bridge.control import rows
 from bridge.control.arguments import Argument
 from bridge.control.rows import AT, LANE, PLACED, PROMPTS_MAX, STYLES_MAX
 
-WHAT = ("prompts", "styles")
+WHAT = PROMPTS, STYLES = "prompts", "styles"
 WEIGHT_MAX = 1000.0
 _BEATS = rows.bounded(
     "beats", "f", "how long the weights glide from those before; 0: at once", 0, 100_000, "beats", 0.0
@@ -54,7 +54,7 @@ PRESET_SAVE = rows.request(
 PRESET_LIST = rows.request(
     "preset/list", rows.bounded("first", "i", "number of the first one, from 0", 0, 100_000, default=0),
     reply=(
-        rows.count("count", "how many there are, the user's first"),
+        rows.count("presets", "how many there are, the user's first"),
         rows.text("list", "a line for each: name, colon, what it does; ask again from the first missing one", 900),
     ),
     meaning="Lists the presets, from a number on.", asks=True,

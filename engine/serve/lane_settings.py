@@ -130,6 +130,11 @@ class LaneSettings:
         """These settings with one parameter at another value.  [any]"""
         return replace(self, values=MappingProxyType({**self.values, name: value}), chosen=self.chosen | {name})
 
+    @property
+    def chosen_values(self) -> dict[str, float]:
+        """The values that clients have set, by name.  [any]"""
+        return {name: self.values[name] for name in sorted(self.chosen)}
+
     def with_own(self, own: Mapping[str, float]) -> LaneSettings:
         """These settings with a model's own values where no client set others.  [any]"""
         others = {name: value for name, value in own.items() if name not in self.chosen}

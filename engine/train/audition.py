@@ -64,7 +64,9 @@ def pieces(model: LoadedModel, table: dict[str, object], count: int, seconds: fl
     playing = tuple(name for n, name in enumerate(INSTRUMENTS) if bits >> n & 1) or None
     words, many = str(text) if text else None, density if density >= 0 else None
     ask = Ask(text=words, grid=FrameGrid(BPM), instruments=playing, density=many)
-    sampling = Sampling(float(given.get("temperature", model.temperature)), int(given.get("top_k", 250)))
+    sampling = Sampling(
+        temperature=float(given.get("temperature", model.temperature)), top_k=int(given.get("top_k", 250))
+    )
     guidance = Guidance(float(given.get("cfg", model.cfg_coef)))
     prompt = None if text else _region_codes(model)
     begun = 0 if prompt is None else prompt.shape[1]

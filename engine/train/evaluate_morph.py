@@ -88,16 +88,20 @@ def main() -> None:
     print(f"weights {', '.join(f'{weight:g}' for weight in WEIGHTS)}; {args.seeds} pieces of {args.seconds:g} s each")
     for pair in PAIRS:
         for name, make in ways.items():
-            features, began = [], time.perf_counter()
+            features, took = [], 0.0
             with torch.no_grad():
                 for weight in WEIGHTS:
+                    began = time.perf_counter()
                     made = [make(model, pair, weight, frames, seed) for seed in range(args.seeds)]
+                    took += time.perf_counter() - began
                     sounds = [model.codec.decode(codes[None])[0, 0].numpy() for codes in made]
                     features.append(np.stack([timbre(sound.astype(np.float32)) for sound in sounds]))
-            took = (time.perf_counter() - began) / len(WEIGHTS) / args.seeds
             places, off = line(features)
             shown = " ".join(f"{each:.2f}" for each in places), " ".join(f"{each:.2f}" for each in off)
-            print(f"{pair[0]} -> {pair[1]}, {name}: at {shown[0]}, off {shown[1]}, {took:.2f} s a piece", flush=True)
+            print(
+                f"{pair[0]} -> {pair[1]}, {name}: at {shown[0]}, off {shown[1]}, {took / len(WEIGHTS) / args.seeds:.2f} s a piece",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

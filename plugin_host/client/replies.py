@@ -125,7 +125,7 @@ class Mix(NamedTuple):
 class PresetList(NamedTuple):
     """The number of presets, and a line for each from the first requested one on, as far as they fit."""
 
-    count: int
+    presets: int
     list: str
 
 

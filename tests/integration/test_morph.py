@@ -57,7 +57,7 @@ def test_a_story_of_prompts(served: tuple[EngineClient, int]) -> None:
         assert path.name == "four-corners.toml"
         listed = client.preset_list()
         assert listed.list.splitlines()[0] == "four-corners: in the middle"
-        assert client.preset_list(listed.count - 1).list.startswith("warehouse: ")
+        assert client.preset_list(listed.presets - 1).list.startswith("warehouse: ")
         assert client.preset(lane, "porch").prompt.startswith("folk")
         wait_for(lambda: weights(client, lane) == [1])
         assert client.recall(lane, "four-corners", 2).prompt == "soft pads"

@@ -11,6 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from bridge.control import messages
+from bridge.control.morph_rows import STYLES
 from bridge.control.presets import Preset, preset_names, shares
 from bridge.control.requests import Answer, Handler, Request
 from bridge.control.rows import PROMPTS_MAX, STYLES_MAX
@@ -72,7 +73,7 @@ class MorphHandlers:
         return self._weigh(request, corner_weights(request.number("x"), request.number("y")))
 
     def _weigh(self, request: Request, weights: tuple[float, ...]) -> Answer:
-        styles = request.text("what") == "styles"
+        styles = request.text("what") == STYLES
         self._must_take("style" if styles else "text")
         if styles and len(weights) > STYLES_MAX:
             raise OutOfRange(f"w{len(weights)} is above 0; a lane has up to {STYLES_MAX} styles")
@@ -153,7 +154,8 @@ def weights_text(weights: tuple[float, ...]) -> str:
 
 def preset_of(name: str, description: str, settings: LaneSettings) -> Preset:
     """A lane's prompts, weights, and the parameters that clients have set, as a preset.  [any]"""
-    values = {key: settings.values[key] for key in sorted(settings.chosen)}
     mixed = len(settings.every_prompt) > 1
     style = settings.style_morph.weights if len(settings.styles) > 1 else ()
-    return Preset(name, description, values, settings.every_prompt, settings.morph.weights if mixed else (), style)
+    return Preset(
+        name, description, settings.chosen_values, settings.every_prompt, settings.morph.weights if mixed else (), style
+    )
