@@ -98,10 +98,8 @@ def main() -> None:
                     features.append(np.stack([timbre(sound.astype(np.float32)) for sound in sounds]))
             places, off = line(features)
             shown = " ".join(f"{each:.2f}" for each in places), " ".join(f"{each:.2f}" for each in off)
-            print(
-                f"{pair[0]} -> {pair[1]}, {name}: at {shown[0]}, off {shown[1]}, {took / len(WEIGHTS) / args.seeds:.2f} s a piece",
-                flush=True,
-            )
+            seconds = took / len(WEIGHTS) / args.seeds
+            print(f"{pair[0]} -> {pair[1]}, {name}: at {shown[0]}, off {shown[1]}, {seconds:.2f} s a piece", flush=True)
 
 
 if __name__ == "__main__":

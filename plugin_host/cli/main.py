@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -53,6 +53,9 @@ from plugin_host.cli.stems_command import add_to as add_stems
 from plugin_host.cli.take_commands import add_to as add_takes
 from plugin_host.cli.watch_commands import add_to as add_watch
 from plugin_host.console.screen import print_line
+
+if TYPE_CHECKING:
+    from bridge.time.units import Signature
 
 app = typer.Typer(
     name="segue",
@@ -166,6 +169,15 @@ def _become(module: str, arguments: list[str]) -> NoReturn:
     raise typer.Exit(subprocess.call(command))  # noqa: S603
 
 
+def _meter(signature: str) -> Signature:
+    from bridge.time.units import Signature
+
+    try:
+        return Signature(*(int(part) for part in signature.split("/")))
+    except (ValueError, TypeError) as error:
+        raise typer.BadParameter(f"--signature {signature}: {error}") from None
+
+
 @app.command(short_help="Play with a running engine, to sound card or file.", epilog=HOST_EXAMPLES)
 @guarded
 def host(
@@ -198,7 +210,6 @@ def host(
     link_out: LinkOut = False,
 ) -> None:
     """Play with a running engine (`segue engine`), on a sound card or into a file."""
-    from bridge.time.units import Signature
     from plugin_host.cli.host_command import HostOptions, run_host
     from plugin_host.console.screen import Screen
     from plugin_host.run.performance import PlaybackOptions
@@ -210,16 +221,10 @@ def host(
         raise typer.BadParameter("--offline is not in real time: no --sync, --midi-clock-out or --link-out with it")
     if out is not None and bars == 0:
         raise typer.BadParameter("--out needs --bars: a file must end")
-    try:
-        meter = Signature(*(int(part) for part in signature.split("/")))
-    except (ValueError, TypeError) as error:
-        raise typer.BadParameter(f"--signature {signature}: {error}") from None
-    secret = _secret(secret_file)
-    request = RegionRequest(reference.value, region, bpm, bars, rate, meter, region_bpm=region_bpm)
+    request = RegionRequest(reference.value, region, bpm, bars, rate, _meter(signature), region_bpm=region_bpm)
     playback = PlaybackOptions(out is None, _sound_device(sound_device), offline, synced)
-    mixed = mix_of(mix, prompt, morph)
-    said = request, playback, prompt, preset, seed, values_of(values)
-    run_host(HostOptions(*said, port, secret, out, mixed, morph), Screen())
+    said = request, playback, prompt, preset, seed, values_of(values), port, _secret(secret_file), out
+    run_host(HostOptions(*said, mix_of(mix, prompt, morph), morph), Screen())
 
 
 @app.command(short_help="Load another model into a running engine.")
