@@ -9,7 +9,7 @@ can read them at any window's offset. `engine.checkpoints` and `engine.models.em
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 from torch import Tensor
@@ -132,7 +132,8 @@ class Ask:
     of the conditions (the starts of style excerpts). `exact`: audiocraft's own rules instead of Segue's, see
     docs/conditions.md. `instruments` (names of `engine.conditions.arrangement.INSTRUMENTS`) are those that play,
     `density` from 0 to 1 is how many notes they play, `section` one of SECTIONS, `key` as "A minor"; `context` is the
-    music of the other parts, which the model hears and does not play.  [any]
+    music of the other parts, which the model hears and does not play. `texts` and `styles`, if given, replace `text`
+    and `style` by a mixture of several, each with its weight; all styles are excerpts of one length.  [any]
     """
 
     text: str | None = None
@@ -148,6 +149,20 @@ class Ask:
     section: str | None = None
     key: str | None = None
     context: Reference | None = None
+    texts: tuple[tuple[str, float], ...] = ()
+    styles: tuple[tuple[Reference, float], ...] = ()
+
+    def weighted_texts(self) -> tuple[tuple[str, float], ...]:
+        """The texts that are not empty, with their weights.  [any]"""
+        return self.texts or (((self.text, 1.0),) if self.text else ())
+
+    def weighted_styles(self) -> tuple[tuple[Reference, float], ...]:
+        """The styles with their weights.  [any]"""
+        return self.styles or (() if self.style is None else ((self.style, 1.0),))
+
+    def wordless(self) -> Ask:
+        """The same without text.  [any]"""
+        return replace(self, text=None, texts=())
 
 
 class Conditioner(Protocol):

@@ -28,6 +28,11 @@ _GROUPS = (
     ("The engine", "", "Requests about the engine as a whole."),
     ("Models", "model", "Load, change and unload the model while the engine runs; see models.md."),
     ("Lanes", "lane", "A lane is one stream of music: its references, prompt, parameters, seed and ring."),
+    (
+        "Presets and scenes",
+        "preset",
+        "A scene is a preset that was saved from a lane, with the weights of its prompts.",
+    ),
     ("Regions", "region", "Music given to a lane. Roles combine, as far as the loaded model supports them."),
 )
 

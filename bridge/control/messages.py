@@ -32,6 +32,12 @@ from bridge.control.command_rows import LANE_SET as LANE_SET
 from bridge.control.command_rows import LANE_STOP as LANE_STOP
 from bridge.control.command_rows import REGION_CLEAR as REGION_CLEAR
 from bridge.control.guard_rows import EVENT_GUARD as EVENT_GUARD
+from bridge.control.morph_rows import LANE_MORPH as LANE_MORPH
+from bridge.control.morph_rows import LANE_RECALL as LANE_RECALL
+from bridge.control.morph_rows import LANE_SLOT as LANE_SLOT
+from bridge.control.morph_rows import LANE_SURFACE as LANE_SURFACE
+from bridge.control.morph_rows import PRESET_LIST as PRESET_LIST
+from bridge.control.morph_rows import PRESET_SAVE as PRESET_SAVE
 from bridge.control.plugin_rows import PLUGIN_ANSWERS as PLUGIN_ANSWERS
 from bridge.control.plugin_rows import PLUGIN_CLEAR as PLUGIN_CLEAR
 from bridge.control.plugin_rows import PLUGIN_ENGINE as PLUGIN_ENGINE
@@ -202,6 +208,8 @@ LANE_STATUS = rows.request(
         rows.text("references", "roles of its regions"),
         rows.text("listener", "a host that plays, a host that stands, or nobody and what to do", 200),
         rows.text("fault", "why its music failed, and whether it is tried again; empty: no fault", 400),
+        rows.text("prompt_weights", "of its prompts, at the host's position: '0.25 0.75'", 100),
+        rows.text("style_weights", "of its style regions", 100),
     ),
     meaning="Reads the state of a lane.", asks=True,
 )
@@ -320,8 +328,9 @@ EVENT_LATE = rows.answer(
 REQUESTS: tuple[Message, ...] = (
     HELLO, CHALLENGE, BYE, PING, SYNC, STATUS, STATS, PRESETS, QUIT,
     MODEL, MODEL_LIST, MODEL_LOAD, MODEL_CANCEL, MODEL_UNLOAD,
-    LANE_OPEN, LANE_CLOSE, LANE_SET, LANE_GET, LANE_PROMPT, LANE_PRESET, LANE_PLAY, LANE_STOP, LANE_MUTE,
-    LANE_RESEED, LANE_CANCEL, LANE_SCHEDULED, LANE_STATUS, LANE_STATS, LANE_TOKENS,
+    LANE_OPEN, LANE_CLOSE, LANE_SET, LANE_GET, LANE_PROMPT, LANE_SLOT, LANE_MORPH, LANE_SURFACE, LANE_PRESET,
+    LANE_RECALL, PRESET_SAVE, PRESET_LIST, LANE_PLAY, LANE_STOP, LANE_MUTE, LANE_RESEED, LANE_CANCEL, LANE_SCHEDULED,
+    LANE_STATUS, LANE_STATS, LANE_TOKENS,
     TRANSPORT, TAP, REGION_FILE, REGION_BEGIN, REGION_CHUNK, REGION_END, REGION_CLEAR,
     REGION_CAPTURE, REGION_LISTEN, TAKE_MADE, *STATE_REQUESTS,
 )  # fmt: skip

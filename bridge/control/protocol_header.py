@@ -39,7 +39,7 @@ def header() -> str:
             "// What the plugin shares with the engine. Made by `python -m bridge.control.protocol_header`. MIT.",
             "#pragma once",
             "",
-            f'#define SEGUE_PRESETS "{"|".join(preset_names())}"',
+            *_presets(),
             "",
             "namespace segue {",
             "",
@@ -69,6 +69,15 @@ def header() -> str:
             "",
         ]
     )
+
+
+def _presets() -> list[str]:
+    """The names of all presets as one text, on lines of several names."""
+    names, lines = preset_names(), list[str]()
+    for first in range(0, len(names), 6):
+        part = "|".join(names[first : first + 6]) + "|" * (first + 6 < len(names))
+        lines.append(f'    "{part}"')
+    return ["#define SEGUE_PRESETS \\", *(f"{line} \\" for line in lines[:-1]), lines[-1]]
 
 
 def _name(row: Message) -> str:

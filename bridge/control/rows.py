@@ -12,16 +12,18 @@ LANES_MAX = 64
 FIGURE_MAX = 2.0**40  # largest measured value in answers
 CAPTURED = ("melody", "style", "continue")  # roles of the music that a plugin captures
 ROLES = (*CAPTURED, "context")
+PROMPTS_MAX, STYLES_MAX = 8, 4  # that a lane mixes
+STYLE_ROLES = ("style", *(f"style{number}" for number in range(2, STYLES_MAX + 1)))
 LANE_STATES = ("idle", "preparing", "playing", "ended", "failed")
 
 ID = Argument("id", "i", "counted up by the client, repeated in the answer; 0: no id", low=0)
 LANE = Argument("lane", "i", "which stream of music", low=0, high=LANES_MAX - 1)
 AT = Argument("at", "at", "when it takes effect", "beats", default=NOW)
 ROLE_MEANING = (
-    "what the music is used for: melody, style, audio prompt (`continue`), or `context`: the music of other parts, "
-    "which the model hears and does not play"
+    "what the music is used for: melody, style (also `style2` to `style4`, to be mixed), audio prompt (`continue`), or "
+    "`context`: the music of other parts, which the model hears and does not play"
 )
-ROLE = Argument("role", "s", ROLE_MEANING, choices=ROLES)
+ROLE = Argument("role", "s", ROLE_MEANING, choices=(*ROLES, *STYLE_ROLES[1:]))
 BPM = Argument("bpm", "f", "tempo of the music, quarter notes a minute", "bpm", 20, 999)
 START = Argument("start_beats", "f", "beat of the host's timeline on which the music begins", "beats")
 LANE_STATE = Argument("state", "s", f"{', '.join(LANE_STATES[:-1])} or {LANE_STATES[-1]}")

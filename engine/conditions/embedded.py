@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -59,8 +60,11 @@ STRIDE_FRAMES = 200
 TRAINED_RMS = 0.09
 QUIETEST_RMS = 1e-4
 HEARD_COLUMNS = slice(CONTEXT_COLUMNS.start, CONTEXT_GIVEN + 1)
+CACHED_TEXTS = 64
 OFF_BEATS = 0.25  # the null row's grid: between two eighths
 OFF_SHARE = 0.3  # its strength; measured: onsets as clearly on the eighths as in the training set, 1 is stiffer
+
+Vectors = tuple[Tensor, Tensor]  # memory [n, D], summary [32]
 
 
 def at_trained_level(audio: Tensor) -> Tensor:
@@ -112,6 +116,7 @@ class EmbeddedConditioner:
         self.text = text.eval()
         self.style = style.eval()
         self.codec = codec
+        self._texts: dict[str | None, Vectors] = {}  # of recent texts
         self._cached_results = WhileItLives()  # [regions] prepares what [generate] uses
 
     @torch.no_grad()
@@ -139,7 +144,7 @@ class EmbeddedConditioner:
     def _of(self, ask: Ask, guidance: Guidance, offset: int, count: int) -> tuple[Conditions, ...]:
         kinds = [ask, Ask()]
         if guidance.rows == 3:
-            kinds.insert(1, replace(ask, text=None))
+            kinds.insert(1, ask.wordless())
         frames = torch.stack([self._frames(kind, offset, count) for kind in kinds])
         frames[-1, :, HEARD_COLUMNS] = frames[0, :, HEARD_COLUMNS]
         if ask.grid is not None:
@@ -148,7 +153,7 @@ class EmbeddedConditioner:
             strange = self._strange(ask.harmony).to(frames.device)
             frames[-1, :, CHROMA_COLUMNS], frames[-1, :, MELODY_GIVEN] = strange, strange.max()
         memory = None  # zero vectors would only add work
-        if ask.style is not None or words_of(ask.text or ""):
+        if ask.weighted_styles() or any(words_of(text) for text, _ in ask.weighted_texts()):
             memories = [self._memory(kind, part, offset) for kind, part in zip(kinds, frames, strict=True)]
             memory = torch.stack(memories)
         frames = frames[..., : self.n_features].contiguous()
@@ -159,18 +164,34 @@ class EmbeddedConditioner:
 
     def _memory(self, ask: Ask, frames: Tensor, offset: int) -> Tensor:
         """Memory [24, D] of one row; its summaries are written into its frame features [count, F]."""
-        weight = self.text.widen.weight
-        text, words = self.text(encode_texts([ask.text]).to(weight.device))
-        frames[:, TEXT_COLUMNS] = words
-        style = weight.new_zeros(STYLE_VECTORS, self.text.dim)
-        excerpt = excerpt_range(ask, offset)
-        if ask.style is not None and excerpt is not None:
-            start = excerpt.start_samples
-            style, sound = self._cached(f"style {start}", ask.style, lambda given: self._style_vectors(given, start))
-            frames[:, STYLE_COLUMNS] = sound
-        return torch.cat([text[0], style])
+        texts = [(self._text_vectors(text), weight) for text, weight in ask.weighted_texts() or ((None, 1.0),)]
+        styles = [(self._styled(ask, style, offset), weight) for style, weight in ask.weighted_styles()]
+        text, frames[:, TEXT_COLUMNS] = _mixed(texts)
+        if not styles:
+            return torch.cat([text, text.new_zeros(STYLE_VECTORS, self.text.dim)])
+        style, frames[:, STYLE_COLUMNS] = _mixed(styles)
+        return torch.cat([text, style])
 
-    def _style_vectors(self, reference: Reference, start: int) -> tuple[Tensor, Tensor]:
+    def _text_vectors(self, text: str | None) -> Vectors:
+        """Word vectors [16, D] and summary [32] of a text."""
+        found = self._texts.get(text)
+        if found is None:
+            memory, summary = self.text(encode_texts([text]).to(self.text.widen.weight.device))
+            found = memory[0], summary[0]
+            self._texts[text] = found
+            if len(self._texts) > CACHED_TEXTS:
+                self._texts.pop(next(iter(self._texts)))
+        return found
+
+    def _styled(self, ask: Ask, style: Reference, offset: int) -> Vectors:
+        """Style vectors [8, D] and summary [32] of one of an ask's styles in the window at `offset`."""
+        excerpt = excerpt_range(replace(ask, style=style), offset)
+        assert excerpt is not None
+        start = excerpt.start_samples
+        vectors: Vectors = self._cached(f"style {start}", style, lambda given: self._style_vectors(given, start))
+        return vectors
+
+    def _style_vectors(self, reference: Reference, start: int) -> Vectors:
         """Style vectors [8, D] and summary [32] of a reference."""
         device = self.text.widen.weight.device
         codes = self.codec.encode(style_excerpt(reference, start)[None].to(device))
@@ -258,9 +279,18 @@ class EmbeddedConditioner:
         lies = beats_on(grid, offset, count)
         return tempo_features(lies.from_bar - lies.bpm * (EARLY_SECONDS / 60.0), lies.bpm, lies.beats_per_bar)
 
-    def _cached(self, kind: str, reference: Reference, compute) -> Tensor:  # type: ignore[no-untyped-def]
+    def _cached(self, kind: str, reference: Reference, compute) -> Any:  # type: ignore[no-untyped-def]
         """The cached result for this audio, or a new one."""
         return self._cached_results(reference.audio, kind, lambda: compute(reference))
+
+
+def _mixed(given: Sequence[tuple[Vectors, float]]) -> Vectors:
+    """The weighted sum of memories and summaries; one of weight 1 is unchanged."""
+    if len(given) == 1 and given[0][1] == 1.0:
+        return given[0][0]
+    weights = given[0][0][0].new_tensor([weight for _, weight in given])
+    memory, summary = (torch.stack([vectors[part] for vectors, _ in given]) for part in (0, 1))
+    return torch.einsum("n,nvd->vd", weights, memory), weights @ summary
 
 
 def _at_trained_level(analysis: Callable[[Tensor], Tensor]) -> Callable[[Reference], Tensor]:

@@ -16,13 +16,14 @@ from torch import Tensor
 
 from engine.conditions.melody import MelodyConditioner
 from engine.conditions.style import StyleConditioner
-from engine.conditions.text_t5 import TextConditioner
+from engine.conditions.text_t5 import TextConditioner, WeightedTexts
 from engine.core.guidance import Guidance
 from engine.errors import UnsupportedError
 from engine.lm import Conditions
 from engine.model import MELODY, STYLE, TEXT, Ask, ExcerptRange
 
 _NOTHING = Ask()
+Text = str | None | WeightedTexts
 
 
 class MusicGenConditioner:
@@ -59,9 +60,9 @@ class MusicGenConditioner:
         """See `engine.model.Conditioner`.  UnsupportedError for what the model cannot follow.  [generate]"""
         self._refuse(asks)
         count = len(asks)
-        texts: list[str | None] = [ask.text for ask in asks]
+        texts: list[Text] = [ask.texts or ask.text for ask in asks]
         music = self._music(asks, offset_frames)
-        none: list[str | None] = [None] * count
+        none: list[Text] = [None] * count
         if guidance.two_step and guidance.cfg_coef_beta is None:
             pair = (self._rows(texts, music), self._rows(none, self._silence(count)))
             return [tuple(_take(part, [index]) for part in pair) for index in range(count)]
@@ -104,7 +105,7 @@ class MusicGenConditioner:
             null = null.expand(-1, like.shape[1], -1)  # a style's null is zeros, as long as the style
         return null.expand(count, -1, -1)
 
-    def _rows(self, texts: Sequence[str | None], music: Tensor | None) -> Conditions:
+    def _rows(self, texts: Sequence[Text], music: Tensor | None) -> Conditions:
         """Conditions of rows that are padded together."""
         text = self.text(texts)
         if not self.text_prefix:

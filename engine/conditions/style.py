@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -61,7 +62,8 @@ class StyleConditioner:
         """
         parts = self.excerpts(asks, offset_frames)
         rows = [
-            None if part is None else self._row(ask, part, offset_frames) for ask, part in zip(asks, parts, strict=True)
+            None if part is None else self._mixed(ask, part, offset_frames)
+            for ask, part in zip(asks, parts, strict=True)
         ]
         lengths = {len(row) for row in rows if row is not None}
         if len(lengths) > 1:
@@ -109,6 +111,16 @@ class StyleConditioner:
             return given[min(window, len(given) - 1)]
         drawn = hashlib.sha256(f"style excerpt {ask.seed} {window}".encode()).digest()
         return int.from_bytes(drawn[:8], "big") % (free + 1)
+
+    def _mixed(self, ask: Ask, part: ExcerptRange, offset_frames: int) -> Tensor:
+        """Vectors [V, D] of one ask: of its style, or the weighted sum of several styles' vectors."""
+        if not ask.styles:
+            return self._row(ask, part, offset_frames)
+        each = [replace(ask, style=style, styles=()) for style, _ in ask.styles]
+        parts = [own for own in self.excerpts(each, offset_frames) if own is not None]
+        rows = [self._row(one, own, offset_frames) for one, own in zip(each, parts, strict=True)]
+        weights = rows[0].new_tensor([weight for _, weight in ask.styles])
+        return torch.einsum("n,nvd->vd", weights, torch.stack(rows))
 
     def _row(self, ask: Ask, part: ExcerptRange, offset_frames: int) -> Tensor:
         """Vectors [V, D] of one ask."""

@@ -122,6 +122,7 @@ class T5Encoder(nn.Module):
         return bucket.clamp(max=per_sign - 1) + per_sign * (distance > 0)
 
 
+WeightedTexts = tuple[tuple[str, float], ...]
 Tokenize = Callable[[str], list[int]]
 
 
@@ -222,17 +223,22 @@ class TextConditioner:
         self._known: OrderedDict[str, Tensor] = OrderedDict()
 
     @torch.no_grad()
-    def __call__(self, texts: Sequence[str | None]) -> Tensor:
+    def __call__(self, texts: Sequence[str | WeightedTexts | None]) -> Tensor:
         """Texts to [N, L, D], L the longest in tokens, 1 when all are empty.
 
-        Raises UnsupportedError for a text that is too long.  [generate]
+        Several texts with weights become their weighted sum, token by token, whatever their weights as long as the
+        longest of them.  Raises UnsupportedError for a text that is too long.  [generate]
         """
-        rows = [
-            self._vectors(text) if text else self.projection.bias.new_zeros(1, len(self.projection.bias))
-            for text in texts
-        ]
-        longest = max(len(row) for row in rows)
-        return torch.stack([F.pad(row, (0, 0, 0, longest - len(row))) for row in rows])
+        return _padded([self._row(text) for text in texts])
+
+    def _row(self, text: str | WeightedTexts | None) -> Tensor:
+        """[L, D] of one text, or of a mixture of several."""
+        if not text:
+            return self.projection.bias.new_zeros(1, len(self.projection.bias))
+        if isinstance(text, str):
+            return self._vectors(text)
+        weights = self.projection.bias.new_tensor([weight for _, weight in text])
+        return torch.einsum("n,nld->ld", weights, _padded([self._row(each) for each, _ in text]))
 
     def _vectors(self, text: str) -> Tensor:
         """[L, D] of one text, cached if it is recent."""
@@ -244,3 +250,9 @@ class TextConditioner:
         if len(self._known) > CACHED_TEXTS:
             self._known.popitem(last=False)
         return row
+
+
+def _padded(rows: Sequence[Tensor]) -> Tensor:
+    """Rows [L, D] to [N, longest, D], zero vectors behind the shorter ones."""
+    longest = max(len(row) for row in rows)
+    return torch.stack([F.pad(row, (0, 0, 0, longest - len(row))) for row in rows])

@@ -1,5 +1,6 @@
 """What the language model is conditioned on, as one value."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -11,12 +12,13 @@ class Conditions:
 
     prefix [R, P, D] precedes the audio steps; cross-attention reads memory [R, M, D]; frames [R, T, F] are features of
     each frame: row t is added to the input of step t (which predicts frame t of codebook 0), steps beyond T get none.
-    Any of them may be None.
+    Any of them may be None. `version` is what they were made for, if that changes within a window.
     """
 
     prefix: Tensor | None = None
     memory: Tensor | None = None
     frames: Tensor | None = None
+    version: Hashable = None
 
     @property
     def rows(self) -> int | None:

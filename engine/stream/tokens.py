@@ -20,6 +20,7 @@ from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling, seeded_generator
 from engine.lm import Conditions
 from engine.lm.executors.base import Executor, StepRequest
+from engine.stream.changing import renew
 from engine.stream.next_window import NextWindow
 from engine.stream.window import Window, WindowSize
 
@@ -138,7 +139,9 @@ class TokenStream:
 
     def request(self) -> StepRequest:
         """The request for the open window's next step; call `was_drawn` after it.  [generate]"""
-        return self.open_window().request(self.settings.sampling, self.settings.guidance, self.generator)
+        window = self.open_window()
+        renew(window, self.conditions, self.window_offset, self.free_frame if window.next_step else self.n_frames)
+        return window.request(self.settings.sampling, self.settings.guidance, self.generator)
 
     def was_drawn(self) -> None:
         """Take complete frames after the step of `request`.  [generate]"""

@@ -199,6 +199,10 @@ class Window:
         """Read the conditions' frames again from a row on that no step has read yet.  [generate]"""
         self.executor.conditions_changed(self.passes, first_row)
 
+    def renew(self, conditions: tuple[Conditions, ...]) -> None:
+        """Take the coming steps with other conditions of the same shape; ValueError for another one.  [generate]"""
+        self.executor.renew(self.passes, conditions)
+
     def write(self, tokens: Tensor) -> None:
         """Fill the next step's unknown cells from tokens [K]; known and special ones stay.  [generate]"""
         column = self.sequence[:, self.next_step]

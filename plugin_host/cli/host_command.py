@@ -42,6 +42,8 @@ class HostOptions:
     port: int = DEFAULT_PORT
     secret: str = ""
     out: Path | None = None
+    mix: tuple[tuple[str, float], ...] = ()
+    morph_beats: float = 0.0
 
 
 def run_host(options: HostOptions, screen: Screen) -> None:
@@ -80,7 +82,8 @@ def _on_event(request: SyncRequest, say: Callable[[str], None], event: Event) ->
 
 def _play(options: HostOptions, layout: RegionLayout, client: EngineClient, screen: Screen) -> None:
     regions = (layout.region,) if layout.region else ()
-    setup = Setup(options.prompt, options.preset, options.seed, options.values, regions)
+    said = options.prompt, options.preset, options.seed, options.values
+    setup = Setup(*said, regions, mix=options.mix, morph_beats=options.morph_beats)
     performance = Performance(layout, options.playback, screen.say, screen.show, record=options.out is not None)
     session = LaneSession(client, performance.processor, setup, screen.say)
     more = replace(setup, seed=-1)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -29,6 +29,8 @@ from plugin_host.cli.options import (
     LinkOut,
     MidiClockOut,
     MidiIn,
+    Mix,
+    MorphBeats,
     Precision,
     Prompt,
     Reference,
@@ -43,6 +45,7 @@ from plugin_host.cli.options import (
     Values,
     Weights,
     Who,
+    mix_of,
     values_of,
 )  # fmt: skip
 from plugin_host.cli.osc_commands import add_to as add_osc
@@ -52,6 +55,9 @@ from plugin_host.cli.stems_command import add_to as add_stems
 from plugin_host.cli.take_commands import add_to as add_takes
 from plugin_host.cli.watch_commands import add_to as add_watch
 from plugin_host.console.screen import print_line
+
+if TYPE_CHECKING:
+    from bridge.time.units import Signature
 
 app = typer.Typer(
     name="segue",
@@ -89,6 +95,7 @@ segue host --bpm 96                                    # on the sound card
 segue host --region riff.wav --bars 16 --out riff16.wav
 segue host --sync midi --midi-in Digitakt              # with a drum machine
 segue host --sync jack --lanes 2                       # two lanes, each with JACK ports of its own
+segue host --mix "soft pads=0" --mix "house=1" --morph 32   # pads that become house in 32 beats
 """
 
 
@@ -172,6 +179,15 @@ def _become(module: str, arguments: list[str]) -> NoReturn:
     raise typer.Exit(subprocess.call(command))  # noqa: S603
 
 
+def _meter(signature: str) -> Signature:
+    from bridge.time.units import Signature
+
+    try:
+        return Signature(*(int(part) for part in signature.split("/")))
+    except (ValueError, TypeError) as error:
+        raise typer.BadParameter(f"--signature {signature}: {error}") from None
+
+
 @app.command(short_help="Play with a running engine, to sound card or file.", epilog=HOST_EXAMPLES)
 @guarded
 def host(
@@ -179,6 +195,8 @@ def host(
     signature: Annotated[str, typer.Option(help="Time signature, like 4/4 or 7/8.")] = "4/4",
     bars: Annotated[int, typer.Option(min=0, help="How many bars Segue plays; 0: until Ctrl-C.")] = 0,
     prompt: Prompt = "",
+    mix: Mix = None,
+    morph: MorphBeats = 0.0,
     preset: Annotated[str, typer.Option(help="A named set of values, like night-bus; docs/osc.md lists all.")] = "",
     seed: Seed = -1,
     values: Values = None,
@@ -203,7 +221,6 @@ def host(
     lanes: Lanes = 1,
 ) -> None:
     """Play with a running engine (`segue engine`), on a sound card or into a file."""
-    from bridge.time.units import Signature
     from plugin_host.cli.host_command import HostOptions, run_host
     from plugin_host.console.screen import Screen
     from plugin_host.run.performance import PlaybackOptions
@@ -214,14 +231,10 @@ def host(
     if offline and not synced.idle:
         raise typer.BadParameter("--offline is not in real time: no --sync, --midi-clock-out or --link-out with it")
     _check_file(out, bars, lanes)
-    try:
-        meter = Signature(*(int(part) for part in signature.split("/")))
-    except (ValueError, TypeError) as error:
-        raise typer.BadParameter(f"--signature {signature}: {error}") from None
-    secret = _secret(secret_file)
-    request = RegionRequest(reference.value, region, bpm, bars, rate, meter, region_bpm=region_bpm)
+    request = RegionRequest(reference.value, region, bpm, bars, rate, _meter(signature), region_bpm=region_bpm)
     playback = PlaybackOptions(out is None, _sound_device(sound_device), offline, synced, lanes)
-    run_host(HostOptions(request, playback, prompt, preset, seed, values_of(values), port, secret, out), Screen())
+    said = request, playback, prompt, preset, seed, values_of(values), port, _secret(secret_file), out
+    run_host(HostOptions(*said, mix_of(mix, prompt, morph), morph), Screen())
 
 
 @app.command(short_help="Load another model into a running engine.")

@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from bridge.control.morph_rows import WEIGHT_MAX
+from bridge.control.rows import PROMPTS_MAX
+
 EPILOG = (
     "Exit codes: 0 done; 1 fault, or doctor found the demo cannot run; 2 wrong option; 3 no engine, or it "
     "failed; 4 region unusable; 5 no sound card; 6 result not writable; 130 Ctrl-C; 143 SIGTERM."
@@ -51,6 +54,18 @@ RegionBpm = Annotated[
 ]
 Bars = Annotated[int, typer.Option(min=1, max=1000, help="How many bars Segue plays.")]
 Prompt = Annotated[str, typer.Option(help="A description of the music: 'warm lofi piano'.")]
+Mix = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--mix",
+        metavar="TEXT=WEIGHT",
+        help="A prompt and its weight, instead of --prompt; up to eight: --mix pads=0.3 --mix house=0.7",
+    ),
+]
+MorphBeats = Annotated[
+    float,
+    typer.Option("--morph", min=0, max=100_000, help="With --mix: begin with the first, then glide; in beats."),
+]
 Seed = Annotated[int, typer.Option(min=-1, max=2**24 - 1, help="Same seed, same music; -1 draws one.")]
 Values = Annotated[
     list[str] | None,
@@ -95,8 +110,8 @@ SyncSeconds = Annotated[float, typer.Option(min=10, max=3600, help="With --sync:
 SyncOnly = Annotated[
     str,
     typer.Option(
-        help="With --sync: only these of tempi,loops,changes,loop,stall,kill,control,dial,holes; with --jam: of "
-        "latency,trade,accompany,leak,offline,kill; with --stems: of batch,kill,live."
+        help="With --sync: only these of tempi,loops,changes,loop,stall,kill,control,dial,steer,weights,holes; with "
+        "--jam: of latency,trade,accompany,leak,offline,kill; with --stems: of batch,kill,live."
     ),
 ]
 JamBench = Annotated[bool, typer.Option("--jam", help="Measure jams instead; needs JACK.")]
@@ -123,3 +138,23 @@ def values_of(pairs: list[str] | None) -> dict[str, float]:
         except (ValueError, SegueError) as error:
             raise typer.BadParameter(f"--set {pair}: {error}") from None
     return found
+
+
+def mix_of(pairs: list[str] | None, prompt: str, morph_beats: float) -> tuple[tuple[str, float], ...]:
+    """The prompts and weights of `--mix`; BadParameter says what is allowed.  [main]"""
+    found = []
+    for pair in pairs or []:
+        text, equals, weight = pair.rpartition("=")
+        try:
+            found.append((text.strip(), float(weight)))
+        except ValueError:
+            raise typer.BadParameter(f"--mix {pair}: a text and a weight are needed, as in 'soft pads=0.3'") from None
+        if not equals or not text.strip() or not 0.0 <= found[-1][1] <= WEIGHT_MAX:
+            raise typer.BadParameter(f"--mix {pair}: a text and a weight from 0 to {WEIGHT_MAX:g} are needed")
+    if found and prompt:
+        raise typer.BadParameter("--prompt and --mix are two ways to say it: choose one")
+    if len(found) > PROMPTS_MAX or (found and not any(weight for _, weight in found)):
+        raise typer.BadParameter(f"--mix takes up to {PROMPTS_MAX} prompts, one of them with a weight above 0")
+    if morph_beats and len(found) < 2:
+        raise typer.BadParameter("--morph needs two prompts or more, by --mix")
+    return tuple(found)

@@ -6,7 +6,7 @@ the change will be heard; `on_heard` is called when it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from bridge.control import messages
@@ -46,6 +46,51 @@ class LaneCalls:
     ) -> replies.PresetReply:
         """Set all values of a preset.  [main]"""
         return replies.PresetReply(*self.call(messages.LANE_PRESET, lane, name, at, on_heard=on_heard))
+
+    def slot(
+        self: _Caller, lane: int, slot: int, text: str, at: When = "now", on_heard: OnHeard | None = None
+    ) -> replies.Slot:
+        """Set one of a lane's prompts, 1 to 8, to be mixed; empty for none.  [main]"""
+        return replies.Slot(*self.call(messages.LANE_SLOT, lane, slot, text, at, on_heard=on_heard))
+
+    def morph(
+        self: _Caller,
+        lane: int,
+        weights: Sequence[float],
+        beats: float = 0.0,
+        at: When = "now",
+        what: str = "prompts",
+        on_heard: OnHeard | None = None,
+    ) -> replies.Mix:
+        """Set the weights of the prompts, or of the "styles"; they glide there in `beats`.  [main]"""
+        return replies.Mix(*self.call(messages.LANE_MORPH, lane, what, beats, at, *weights, on_heard=on_heard))
+
+    def surface(
+        self: _Caller,
+        lane: int,
+        x: float,
+        y: float,
+        beats: float = 0.0,
+        at: When = "now",
+        what: str = "prompts",
+        on_heard: OnHeard | None = None,
+    ) -> replies.Mix:
+        """Set the weights of the first four prompts, or of the "styles", by a point between corners.  [main]"""
+        return replies.Mix(*self.call(messages.LANE_SURFACE, lane, x, y, beats, at, what, on_heard=on_heard))
+
+    def recall(
+        self: _Caller, lane: int, name: str, beats: float = 0.0, at: When = "now", on_heard: OnHeard | None = None
+    ) -> replies.PresetReply:
+        """Set all values of a preset or scene, and glide to its prompts in `beats`.  [main]"""
+        return replies.PresetReply(*self.call(messages.LANE_RECALL, lane, name, beats, at, on_heard=on_heard))
+
+    def save_preset(self: _Caller, lane: int, name: str, description: str = "") -> str:
+        """Save a lane's prompts, weights and parameters as a preset of the user's; returns the path.  [main]"""
+        return str(self.call(messages.PRESET_SAVE, lane, name, description)[0])
+
+    def preset_list(self: _Caller, first: int = 0) -> replies.PresetList:
+        """The presets with their descriptions, from a number on.  [main]"""
+        return replies.PresetList(*self.call(messages.PRESET_LIST, first))
 
     def play(
         self: _Caller, lane: int, at: When = "now", bars: int = -1, past: bool = False, on_heard: OnHeard | None = None

@@ -43,7 +43,11 @@ class RegionFile:
 
 @dataclass(frozen=True)
 class Setup:
-    """The settings of a lane before it plays; `seed` -1 draws one. `waits`: its host waits for the music."""
+    """The settings of a lane before it plays; `seed` -1 draws one. `waits`: its host waits for the music.
+
+    `mix`: prompts with their weights; with `morph_beats` the first is heard alone, and glides to the weights from the
+    second bar on.
+    """
 
     prompt: str = ""
     preset: str = ""
@@ -51,6 +55,13 @@ class Setup:
     values: Mapping[str, float] = field(default_factory=dict)
     regions: tuple[RegionFile, ...] = ()
     waits: bool = False
+    mix: tuple[tuple[str, float], ...] = ()
+    morph_beats: float = 0.0
+
+    @property
+    def weights(self) -> list[float]:
+        """The weights of `mix`.  [any]"""
+        return [weight for _, weight in self.mix]
 
 
 class LaneSession:
@@ -111,6 +122,10 @@ class LaneSession:
             self.client.preset(self.lane, setup.preset)
         if setup.prompt:
             self.client.prompt(self.lane, setup.prompt)
+        for number, (text, _) in enumerate(setup.mix, 1):
+            self.client.slot(self.lane, number, text)
+        if setup.mix and (self._played or not setup.morph_beats):
+            self.client.morph(self.lane, setup.weights)
         if self.seed >= 0:
             self.client.set(self.lane, "seed", self.seed)
         for name, value in setup.values.items():
@@ -160,6 +175,9 @@ class LaneSession:
         """Start the stream at a beat (or "bar"); 0 bars is endless. Returns when its first block is ready.  [main]"""
         answer = self.client.play(self.lane, at_beats, bars)
         self.seed = answer.seed
+        if self.setup.mix and self.setup.morph_beats and not self._played:
+            begin = answer.start_beats + beats_per_bar
+            self.client.morph(self.lane, self.setup.weights, self.setup.morph_beats, begin)
         self._played = True
         self._end_beats = answer.start_beats + bars * beats_per_bar if bars else None
         return answer

@@ -106,6 +106,29 @@ class PresetReply(NamedTuple):
     late: int
 
 
+class Slot(NamedTuple):
+    """The number of a lane's prompts from `beats` on."""
+
+    prompts: int
+    beats: float
+    late: int
+
+
+class Mix(NamedTuple):
+    """The weights of prompts or styles from `beats` on, or at the end of a glide that begins there: '0.25 0.75'."""
+
+    weights: str
+    beats: float
+    late: int
+
+
+class PresetList(NamedTuple):
+    """The number of presets, and a line for each from the first requested one on, as far as they fit."""
+
+    presets: int
+    list: str
+
+
 class Reseed(NamedTuple):
     """The seed in use from `beats` on."""
 
@@ -147,7 +170,8 @@ class Play(NamedTuple):
 class LaneStatus(NamedTuple):
     """The state of a lane; `references` are roles separated by spaces, `listener` says which host plays it.
 
-    `fault` says why its music failed and whether it is tried again; or is empty.
+    `fault` says why its music failed and whether it is tried again; or is empty. The weights of prompts and styles are
+    those that are heard: '0.25 0.75'.
     """
 
     state: str
@@ -157,6 +181,8 @@ class LaneStatus(NamedTuple):
     references: str
     listener: str
     fault: str
+    prompt_weights: str
+    style_weights: str
 
 
 class LaneStats(NamedTuple):

@@ -41,6 +41,10 @@ class WindowPasses:
         """Set the states into which the prompt is read.  [generate]"""
         self.states = states
 
+    def follow(self, conditions: tuple[Conditions, ...]) -> None:
+        """Set the conditions of the coming steps.  [generate]"""
+        self.conditions = conditions
+
 
 @dataclass(frozen=True)
 class StepRequest:
@@ -97,6 +101,12 @@ class Executor(Protocol):
 
     def conditions_changed(self, passes: WindowPasses, first_row: int) -> None:
         """Recompute what depends on the conditions' frames, which changed from a row on that no step has read."""
+
+    def renew(self, passes: WindowPasses, conditions: tuple[Conditions, ...]) -> None:
+        """Take a window's coming steps with other conditions of the same shape; what was read stays as it is.
+
+        The window's own: forks of it keep theirs. ValueError for another shape.
+        """
 
     def logits(self, windows: Sequence[WindowPasses]) -> list[Tensor | Exception]:
         """Logits [R, K, card] of each window's next step, taken together if that is faster.

@@ -114,6 +114,32 @@ class BasicExecutor:
         for conditions, state in zip(passes.conditions, passes.states, strict=bool(passes.states)):
             cast(Bound, state.bound).conditions_changed(conditions, first_row)
 
+    @torch.inference_mode()
+    def renew(self, passes: WindowPasses, conditions: tuple[Conditions, ...]) -> None:
+        """Take a window's coming steps with other conditions of the same shape."""
+        check_shapes(passes.conditions, conditions)
+        for state, own in zip(passes.states, conditions, strict=bool(passes.states)):
+            self.read_prefix(state, own)
+            state.cross_kv = self.lm.cross_keys_values(own)
+            state.bound = self.bind(state, own, state.capacity - own.prefix_steps)
+        passes.follow(conditions)
+
+    def read_prefix(self, state: LMState, conditions: Conditions) -> None:
+        """Write the keys and values of another prefix over those of a state's, if it has read one."""
+        if conditions.prefix is None or not state.length:
+            return
+        (rows, count), books = conditions.prefix.shape[:2], self.lm.config.n_codebooks
+        scales = None if state.scales is None else state.scales.clone()
+        alone = LMState(
+            torch.zeros_like(state.cache[..., :count, :]), self.lm.cross_keys_values(conditions), scales=scales
+        )
+        self.prefill(torch.empty(rows, books, 0, dtype=torch.long, device=self.lm.device), conditions, alone)
+        read = alone.cache
+        if state.scales is not None and alone.scales is not None:  # in the scales of the steps behind it
+            exact = read * (alone.scales / state.scales).unsqueeze(2)
+            read = exact.round().clamp(-127, 127).to(torch.int8)
+        state.cache[..., :count, :] = read
+
     def logits(self, windows: Sequence[WindowPasses]) -> list[Tensor | Exception]:
         """Logits [R, K, card] of each window's next step; an exception for one that failed."""
         asked = [_pass_steps(window) for window in windows]
@@ -161,6 +187,19 @@ def draw_column(request: StepRequest, logits: Tensor | Exception) -> Exception |
     except Exception as error:
         return error
     return None
+
+
+def check_shapes(before: Sequence[Conditions], after: Sequence[Conditions]) -> None:
+    """ValueError if conditions have other shapes than those they replace.  [generate]"""
+    shapes = [
+        [
+            [None if part is None else tuple(part.shape) for part in (each.prefix, each.memory, each.frames)]
+            for each in conditions
+        ]
+        for conditions in (before, after)
+    ]
+    if shapes[0] != shapes[1]:
+        raise ValueError(f"a window's conditions keep their shape: they are {shapes[0]}, got {shapes[1]}")
 
 
 def _pass_steps(window: WindowPasses) -> list[PassStep] | Exception:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from itertools import count
 from typing import TYPE_CHECKING
 
-from bridge.control import messages, presets
+from bridge.control import messages
 from bridge.control.parameters import SEED, TOP_K, check_parameter, row_name
 from bridge.control.requests import LATER, Answer, Handler, Request
 from bridge.errors import OutOfRange
@@ -22,7 +22,7 @@ from engine.serve.faults import wire_fault
 from engine.serve.lane.command import Command
 from engine.serve.lane.lane import SEEDS, Lane
 from engine.serve.lane.meeting import Meeting
-from engine.serve.lane_settings import CONTINUE, LaneSettings, Update
+from engine.serve.lane_settings import CONTINUE, Update
 from engine.serve.state import EngineState
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class CommandHandlers:
         """The handlers by address.  [main]"""
         m = messages
         rows = {
-            m.LANE_SET: self.set, m.LANE_PROMPT: self.prompt, m.LANE_PRESET: self.preset,
+            m.LANE_SET: self.set, m.LANE_PROMPT: self.prompt,
             m.LANE_PLAY: self.play, m.LANE_STOP: self.stop, m.LANE_MUTE: self.mute, m.LANE_RESEED: self.reseed,
             m.LANE_CANCEL: self.cancel, m.LANE_SCHEDULED: self.scheduled, m.REGION_CLEAR: self.clear_region,
         }  # fmt: skip
@@ -67,7 +67,7 @@ class CommandHandlers:
         self.intake.put(IntakeItem(lane, (request.message.address, *what), question, request.responder, alone=alone))
         return LATER
 
-    def _change(self, request: Request, about: str, update: Update, *values: object) -> Answer:
+    def change(self, request: Request, about: str, update: Update, *values: object) -> Answer:
         """Change a lane's settings; the answer holds `values` and the due beat, for an immediate change at once."""
         command, lane = self.command(request, update, about), self._lane_of(request.whole("lane"))
         if command.immediate:
@@ -100,11 +100,12 @@ class CommandHandlers:
         """lane/set.  [control]"""
         lane, name = self._lane_of(request.whole("lane")), row_name(request.text("name"))
         value = check_parameter(request.text("name"), request.number("value"))
-        self._check_card(name, value)
+        self.check_card(name, value)
         shown = float(lane.draw_seed()) if name == SEED.name and value < 0 else value
-        return self._change(request, name, lambda settings: settings.with_value(name, value), name, shown)
+        return self.change(request, name, lambda settings: settings.with_value(name, value), name, shown)
 
-    def _check_card(self, name: str, value: float) -> None:
+    def check_card(self, name: str, value: float) -> None:
+        """OutOfRange for a top_k that the loaded model does not have.  [control]"""
         hot = self._state.now.hot
         if name == TOP_K.name and hot is not None and value > hot.model.lm.config.card:
             card = hot.model.lm.config.card
@@ -115,28 +116,13 @@ class CommandHandlers:
         text = request.text("text")
         if text:
             self._must_take("text")
-        return self._change(request, "prompt", lambda settings: settings.with_prompt(text))
-
-    def preset(self, request: Request) -> Answer:
-        """lane/preset.  [control]"""
-        lane, preset = self._lane_of(request.whole("lane")), presets.load_preset(request.text("preset"))
-        if preset.prompt:
-            self._must_take("text")
-        for name, value in preset.parameters.items():
-            self._check_card(name, value)
-
-        def update(settings: LaneSettings) -> LaneSettings:
-            for name, value in preset.parameters.items():
-                settings = settings.with_value(name, value)
-            return settings if preset.prompt is None else settings.with_prompt(preset.prompt)
-
-        return self._change(request, "", update, lane.wanted.prompt if preset.prompt is None else preset.prompt)
+        return self.change(request, "prompt", lambda settings: settings.with_prompt(text))
 
     def mute(self, request: Request) -> Answer:
         """lane/mute.  [control]"""
         on, beats = request.whole("on") == 1, exact(request.number("beats"))
         if not beats:
-            return self._change(request, "mute", lambda settings: settings.with_mute(on))
+            return self.change(request, "mute", lambda settings: settings.with_mute(on))
         key = next(self._keys)  # its own, so that other mutes do not end it
         command = self.command(
             request,
@@ -151,12 +137,12 @@ class CommandHandlers:
         """lane/reseed.  [control]"""
         asked = request.whole("seed")
         seed = secrets.randbelow(SEEDS) if asked < 0 else asked
-        return self._change(request, "seed of the music", lambda settings: settings.with_seed(seed), seed)
+        return self.change(request, "seed of the music", lambda settings: settings.with_seed(seed), seed)
 
     def clear_region(self, request: Request) -> Answer:
         """region/clear.  [control]"""
         role = request.text("role")
-        return self._change(request, "region " + role, lambda settings: settings.with_region(role, None))
+        return self.change(request, "region " + role, lambda settings: settings.with_region(role, None))
 
     def play(self, request: Request) -> Answer:
         """lane/play.  [control]"""

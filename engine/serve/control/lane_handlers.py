@@ -16,13 +16,14 @@ from bridge.system.clock import Clock
 from engine.serve.control.command_handlers import CommandHandlers
 from engine.serve.control.command_intake import Later
 from engine.serve.control.engine_handlers import EngineHandlers
+from engine.serve.control.morph_handlers import MorphHandlers, weights_text
 from engine.serve.control.open_lanes import OpenLanes
 from engine.serve.control.region_handlers import RegionHandlers
 from engine.serve.control.transport_handlers import TransportHandlers
 from engine.serve.lane.command import Command
 from engine.serve.lane.events import LaneEvents
 from engine.serve.lane.lane import Lane
-from engine.serve.lane_settings import LaneSettings, ReferenceAudio
+from engine.serve.lane_settings import LaneSettings, ReferenceAudio, ability_of
 from engine.serve.options import Options
 from engine.serve.screen import say
 from engine.serve.state import EMPTY, LOADING, READY, EngineState
@@ -51,6 +52,7 @@ class LaneHandlers:
         self.lanes, self._events, self._clock = lanes, events, clock
         self.time = TransportHandlers(lanes.of)
         self.commands = CommandHandlers(state, lanes.of, self.must_take, self.generate_loop, self.model, later, clock)
+        self.morphs = MorphHandlers(self.commands, lanes.of, self.must_take)
         self.regions = RegionHandlers(lanes.of, self.must_take, self._put_region, self.commands.command, clock)
 
     def handlers(self) -> dict[str, Handler]:
@@ -64,7 +66,13 @@ class LaneHandlers:
             m.REGION_CHUNK: regions.chunk, m.REGION_END: regions.end, m.REGION_LISTEN: regions.listen,
         }  # fmt: skip
         ours = {row.address: handler for row, handler in rows.items()}
-        return ours | self.commands.handlers() | self.time.handlers() | self.engine_handlers.handlers()
+        return (
+            ours
+            | self.commands.handlers()
+            | self.morphs.handlers()
+            | self.time.handlers()
+            | self.engine_handlers.handlers()
+        )
 
     # -- shared by handlers ---------------------------------------------------------------------------
 
@@ -84,7 +92,7 @@ class LaneHandlers:
 
         Without a model every role is accepted, for the one to come.  [control]
         """
-        hot = self._state.now.hot
+        hot, role = self._state.now.hot, ability_of(role)
         if hot is not None and role not in hot.model.takes:
             able = ", ".join(sorted(hot.model.takes))
             why = f". {hot.notes_text[:400]}" if hot.notes else ""
@@ -195,7 +203,10 @@ class LaneHandlers:
         lane = self.lanes.of(request.whole("lane"))
         view = lane.view
         references = " ".join(sorted(lane.wanted.regions))
-        return view.state, view.written_beats, view.plan_revision, view.seed, references, lane.listener(), view.fault
+        wanted = lane.wanted.morph.weights, lane.wanted.style_morph.weights
+        weights = map(weights_text, view.weights or wanted)
+        place = view.state, view.written_beats, view.plan_revision, view.seed
+        return *place, references, lane.listener(), view.fault, *weights
 
     def lane_stats(self, request: Request) -> Answer:
         """lane/stats.  [control]"""

@@ -32,15 +32,15 @@ from bridge.ring.fader_block import Fader
 from bridge.ring.form import PlaybackPlan
 from bridge.time.transport import Grid, Transport
 from bridge.time.units import Signature
-from engine.serve.lane_settings import LaneSettings, ReferenceAudio
+from engine.serve.lane_settings import LaneSettings, Morph, ReferenceAudio
 from engine.serve.timeline.placement import StreamPlacement
 from engine.serve.timeline.tempo_curve import TempoCurve, TempoSegment
 
 CLASSES: dict[str, type] = {
     each.__name__: each
     for each in (
-        Fader, Grid, LaneSettings, PlaybackPlan, ReferenceAudio, Signature, StreamPlacement, TempoCurve, TempoSegment,
-        Transport,
+        Fader, Grid, LaneSettings, Morph, PlaybackPlan, ReferenceAudio, Signature, StreamPlacement, TempoCurve,
+        TempoSegment, Transport,
     )
 }  # fmt: skip
 DEPTH_MAX = 32

@@ -295,12 +295,13 @@ class LaneController:
 
     def _look(self, transport: Transport) -> None:
         renderer, timing, before = self.renderer, self.timing, self.lane.view
-        fill, written, rolls = 0.0, before.written_beats, before.rolls
+        fill, written, rolls, weights = 0.0, before.written_beats, before.rolls, None
         if renderer is not None:
             position = max(position_of(transport), renderer.placement.start_samples)
             fill = max(0, renderer.output.ahead_samples(position)) / transport.sample_rate_hz
             written = renderer.output.beat_map.beats_at(renderer.output.stream_written)
             rolls = max(0, renderer.conditioning.windows - 1)
+            weights = renderer.conditioning.heard_at(position)
             self._findings.note_excerpt(renderer.conditioning.excerpt, renderer.model.codec.sample_rate)
             if renderer.codec_output.bend is not None and transport.playing and self._state == PLAYING:
                 self._findings.note_beat(*bending.off_the_beat(renderer.codec_output.bend, renderer.output))
@@ -312,7 +313,7 @@ class LaneController:
             timing.change_seconds, self.scheduler.times.text,
             (self._watch.n_faults, self._watch.n_passed, self.candidates.chosen),
             (SOON_SECONDS, timing.in_window_seconds, timing.margin_seconds), self.retries.text,
-            self._findings.excerpt_seconds, self._findings.beat, self.scheduler.commands.scheduled(),
+            self._findings.excerpt_seconds, self._findings.beat, self.scheduler.commands.scheduled(), weights,
         ))  # fmt: skip
         self._findings.send_new()
 

@@ -84,6 +84,7 @@ class LaneView:
     excerpt_seconds: tuple[float, float] | None = None  # of the style region: start, length
     beat: tuple[float, float, float] = (0.0, 0.0, 0.0)  # off the host's: in beats and ms; confidence
     scheduled: tuple[Command, ...] = ()  # not heard yet
+    weights: tuple[tuple[float, ...], tuple[float, ...]] | None = None  # that are heard, of prompts and styles
 
 
 class Lane:

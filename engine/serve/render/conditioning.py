@@ -10,9 +10,11 @@ import torch
 
 from engine.lm import Conditions
 from engine.model import TEMPO, Ask, ExcerptRange, FollowsGrid, LoadedModel
-from engine.serve.lane_settings import ReferenceAudio
+from engine.serve.lane_settings import LaneSettings, ReferenceAudio
 from engine.serve.render import bending
-from engine.serve.timeline.placement import StreamPlacement, ask_at
+from engine.serve.render.weight_course import WeightCourse
+from engine.serve.timeline.placement import StreamPlacement, Weights, ask_at
+from engine.serve.timeline.samples import HostSample
 from engine.serve.timeline.tempo_curve import TempoCurve
 
 if TYPE_CHECKING:
@@ -43,16 +45,45 @@ class Conditioning:
     def __init__(self, renderer: StreamRenderer) -> None:
         self._renderer = proxy(renderer)  # only the lane keeps a renderer alive
         self.windows = 0  # so far
+        self.weights = self._course(renderer.settings)
         self.excerpt: ExcerptRange | None = None  # of the style region, in the newest window
 
     def __call__(self, offset_frames: int, window_frames: int) -> tuple[Conditions, ...]:
         """The conditions of the stream's next window; records the style excerpt."""
         self.windows += 1
-        conditioner, asked = self._renderer.model.conditioner, self._ask(offset_frames, window_frames)
+        weights = self.weights.at(self._renderer.stream.n_frames)
+        asked = self._ask(offset_frames, window_frames, weights)
+        conditioner = self._renderer.model.conditioner
         self.excerpt = conditioner.excerpts([asked], offset_frames)[0] if asked.style is not None else None
+        return self.renewed(offset_frames, window_frames, weights)
+
+    def renewed(self, offset_frames: int, window_frames: int, version: Weights) -> tuple[Conditions, ...]:
+        """See `engine.stream.changing`: the conditions of a window with other weights."""
+        asked, guidance = self._ask(offset_frames, window_frames, version), self._renderer.stream.settings.guidance
         with torch.no_grad():
-            guidance = self._renderer.stream.settings.guidance
-            return conditioner([asked], guidance, offset_frames, window_frames)[0]
+            made = self._renderer.model.conditioner([asked], guidance, offset_frames, window_frames)[0]
+        return tuple(replace(each, version=version) for each in made)
+
+    def version_at(self, frame: int) -> Weights:
+        """See `engine.stream.changing`: the weights of prompts and styles at a stream frame."""
+        return self.weights.at(frame)
+
+    def heard_at(self, position_samples: HostSample) -> Weights:
+        """The weights of the music that sounds at a host position."""
+        renderer = self._renderer
+        return self.weights.at(renderer.prompt_frames + max(0, renderer.placement.frame_at(position_samples)))
+
+    def begin(self, settings: LaneSettings) -> None:
+        """The stream (re)starts from its first frame."""
+        self.weights = self._course(settings)
+
+    def _course(self, settings: LaneSettings) -> WeightCourse:
+        renderer = self._renderer
+
+        def tempo_at(frame: int) -> float:
+            return renderer.output.beat_map.tempo_at(renderer.codec_output.stream_of(frame - renderer.prompt_frames))
+
+        return WeightCourse(settings, tempo_at)
 
     def retime(self) -> None:
         """Condition frames that are not drawn yet on the current beat map."""
@@ -62,16 +93,16 @@ class Conditioning:
             return
 
         def renew(conditions: tuple[Conditions, ...], offset_frames: int, first_row: int) -> None:
-            conditioner.retime(conditions, self._ask(offset_frames, size), offset_frames, first_row)
+            asked = self._ask(offset_frames, size, self.weights.at(self._renderer.stream.n_frames))
+            conditioner.retime(conditions, asked, offset_frames, first_row)
 
         self._renderer.stream.retime(renew)
 
-    def _ask(self, offset_frames: int, window_frames: int) -> Ask:
+    def _ask(self, offset_frames: int, window_frames: int, weights: Weights) -> Ask:
         """The request for the window at a stream frame."""
         renderer, output = self._renderer, self._renderer.output
         grid = output.beat_map.model_grid(renderer.prompt_frames, offset_frames, window_frames, output.loop)
         placement = bending.as_audible(output.writing, renderer.codec_output.bend)
         takes, begun = renderer.model.takes, renderer.region
-        return ask_at(
-            renderer.settings, placement, renderer.prompt_frames, offset_frames, takes, renderer.seed, grid, begun
-        )
+        place = renderer.settings, placement, renderer.prompt_frames, offset_frames
+        return ask_at(*place, takes, renderer.seed, grid, begun, weights)

@@ -84,6 +84,7 @@ class StreamRenderer:
         if self.prompt is None and self.region is not None:
             self.prompt = make_prompt(self.model, self.region)
         self.prompt_frames = 0 if self.prompt is None else self.prompt.codes.shape[1]
+        self.conditioning.begin(self.settings)
         self.gain = 1.0 if self.prompt is None else self.prompt.gain
         self._start(placement, self.prompt, 0, 0)
 
@@ -165,6 +166,7 @@ class StreamRenderer:
         if self.stream.finished or not stays or not tuned.guidance.same_rows(self.stream.settings.guidance):
             return False
         self.stream.draw_by(tuned)
+        self.conditioning.weights.follow(settings, self.stream.free_frame)
         self.quiet_change(settings)
         self.stream_settled = self.stream_free
         self.version += 1
@@ -311,6 +313,7 @@ class StreamRenderer:
             self._begin(placement)
             return
         known = self.prompt_frames + frame
+        self.conditioning.weights.follow(settings, known)
         self.codec_output = self.codec_output.again_from(frame, self.stream.codes(0, known), hold_samples)
         self.guard_input.back_to(self.codec_output)
         self.taken_frames = known

@@ -15,7 +15,7 @@ from engine.codec.base import encode_within
 from engine.core.guidance import Guidance
 from engine.core.sampling import Sampling
 from engine.model import LoadedModel
-from engine.serve.lane_settings import LaneSettings, ReferenceAudio
+from engine.serve.lane_settings import LaneSettings, ReferenceAudio, ability_of
 from engine.serve.timeline.placement import StreamPlacement
 from engine.stream import StreamSettings, WindowSize
 
@@ -58,7 +58,8 @@ def own_values(model: LoadedModel) -> dict[str, float]:
 
 def left_aside(model: LoadedModel, settings: LaneSettings) -> str:
     """The parts of a lane's settings that a model cannot follow, in words; empty without any.  [any]"""
-    request = [*sorted(settings.regions), *(["text"] if settings.prompt else [])]
+    roles = sorted({ability_of(role) for role in settings.regions})
+    request = [*roles, *(["text"] if any(settings.every_prompt) else [])]
     lacking = [wish for wish in request if wish not in model.takes]
     return f"{model.name} cannot follow {' and '.join(lacking)}, which waits for a model that can" if lacking else ""
 

@@ -30,6 +30,7 @@ from engine.serve.lane_settings import CONTEXT, CONTINUE, MELODY, STYLE, LaneSet
 from engine.serve.timeline.samples import HostSample, StreamSample
 from engine.serve.timeline.tempo_curve import TempoCurve
 
+Weights = tuple[tuple[float, ...], tuple[float, ...]]  # of the prompts, of the styles
 ENDLESS = HostSample(ENDLESS_SAMPLES)
 FIRST = StreamSample(0)
 
@@ -100,24 +101,30 @@ def ask_at(
     seed: int = 0,
     grid: FrameGrid | None = None,
     begun: ReferenceAudio | None = None,
+    weights: Weights | None = None,
 ) -> Ask:
     """A lane's request for the window at stream frame `offset_frames`, on the model's time axis.
 
-    `grid`: the beats of its frames, if other than the placement's; `begun`: the audio prompt.
+    `grid`: the beats of its frames, if other than the placement's; `begun`: the audio prompt; `weights` of its prompts
+    and styles, if a glide has not reached those of the settings.
 
     References are exact at that window: a looped region is in phase after hours. References that the model does not
     support are omitted: they were refused on arrival, or came for another model.  [generate]
     """
     grid = (grid or plain_grid(placement, prompt_frames)) if TEMPO in takes else None
     regions = {role: region for role, region in settings.regions.items() if role in takes}
-    melody, style, context = (regions.get(role) for role in (MELODY, STYLE, CONTEXT))
+    prompts, styles = weights or (settings.morph.weights, settings.style_morph.weights)
+    melody, context = regions.get(MELODY), regions.get(CONTEXT)
+    texts = weighted_texts(settings, prompts) if TEXT in takes else ()
+    mixed = weighted_styles(settings, styles) if STYLE in takes else ()
+    style = mixed[0][0] if mixed else None
     stays = HARMONY in takes and melody is None and settings.get(KEEP_HARMONY)
     playing = instruments_of(settings.get(INSTRUMENTS)) if INSTRUMENTS.name in takes else None
     density = settings.get(DENSITY) if DENSITY.name in takes else -1.0
     section = settings.get(SECTION) if SECTION.name in takes else -1
     key = settings.get(KEY) if KEY.name in takes else -1
     return Ask(
-        text=(settings.prompt if TEXT in takes else "") or None,
+        text=texts[0][0] if len(texts) == 1 else None,
         melody=None if melody is None else _placed(melody, placement, prompt_frames, offset_frames),
         style=None if style is None else Reference(style.audio, whole=True),
         grid=grid,
@@ -129,7 +136,27 @@ def ask_at(
         section=arrangement.SECTIONS[section] if section >= 0 else None,
         key=key_of(key) if key >= 0 else None,
         context=None if context is None else _placed(context, placement, prompt_frames, offset_frames),
+        texts=texts if len(texts) > 1 else (),
+        styles=tuple((Reference(each.audio, whole=True), share) for each, share in mixed) if len(mixed) > 1 else (),
     )
+
+
+def weighted_texts(settings: LaneSettings, weights: tuple[float, ...]) -> tuple[tuple[str, float], ...]:
+    """A lane's prompts with their weights; one alone if there is only one. An empty one weighs, too.  [any]"""
+    every = settings.every_prompt
+    if len(every) == 1:
+        return ((every[0], 1.0),) if every[0] else ()
+    return tuple(zip(every, [*weights, *[0.0] * len(every)], strict=False))
+
+
+def weighted_styles(settings: LaneSettings, weights: tuple[float, ...]) -> tuple[tuple[ReferenceAudio, float], ...]:
+    """A lane's style regions with their weights, which sum to 1; one region always weighs 1.  [any]"""
+    there = settings.styles
+    shares = [weights[number] if number < len(weights) else 0.0 for number, _ in there]
+    total = sum(shares)
+    if len(there) == 1 or total <= 0.0:
+        return tuple((region, 1.0) for _, region in there[:1])
+    return tuple((region, share / total) for (_, region), share in zip(there, shares, strict=True))
 
 
 def instruments_of(bits: int) -> tuple[str, ...] | None:

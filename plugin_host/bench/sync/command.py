@@ -24,12 +24,14 @@ from plugin_host.bench.sync.results import SceneResults
 from plugin_host.bench.sync.stage import ClockKind, Stage
 from plugin_host.bench.sync.stalls import measure_holes, measure_kill, measure_stalls
 from plugin_host.bench.sync.steady import TEMPI_BPM, measure_tempo, play_steady
+from plugin_host.bench.sync.steer import CHANGES as PROMPT_CHANGES
+from plugin_host.bench.sync.steer import WEIGHTS_SECONDS, measure_steer, measure_weights
 from plugin_host.console.output import OutputError, put, ready_folder
 from plugin_host.console.screen import Screen
 from plugin_host.doctor.doctor import version
 
 SLOW_RATIO = 2.0  # below it the engine cannot keep up with changes in real time: the host waits for it
-SCENES = ("tempi", "loops", "changes", "loop", "stall", "kill", "control", "dial", "holes")
+SCENES = ("tempi", "loops", "changes", "loop", "stall", "kill", "control", "dial", "steer", "weights", "holes")
 LOOPS_SECONDS = 60.0
 STALLS_SECONDS = (0.5, 3.0, 10.0)
 Scene = tuple[str, Callable[[], SceneResults]]
@@ -136,6 +138,8 @@ def _scenes(stage: Stage, options: SyncOptions) -> Iterator[Scene]:
         "kill": lambda: measure_kill(stage),
         "control": lambda: measure_control(stage, 1 if quick else TURNS),
         "dial": lambda: measure_dial(stage, RATES[-1:] if quick else RATES),
+        "steer": lambda: measure_steer(stage, 5 if quick else PROMPT_CHANGES),
+        "weights": lambda: measure_weights(stage, 10.0 if quick else WEIGHTS_SECONDS),
         "holes": lambda: measure_holes(stage, 0.5 if quick else options.minutes),
     }
     for name, scene in rest.items():

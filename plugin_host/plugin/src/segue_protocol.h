@@ -1,13 +1,18 @@
 // What the plugin shares with the engine. Made by `python -m bridge.control.protocol_header`. MIT.
 #pragma once
 
-#define SEGUE_PRESETS "answer-me|night-bus|out-on-a-limb|peak-hour|porch|same-but-new|slow-tide|straight-on"
+#define SEGUE_PRESETS \
+    "answer-me|arcade|blue-smoke|brass-band|chamber|drum-room|" \
+    "dub-cellar|evening-shore|garage-band|head-nod|in-the-pocket|laid-back|" \
+    "low-end|morning-radio|neon-rain|night-bus|out-on-a-limb|peak-hour|" \
+    "porch|same-but-new|six-strings|slow-tide|squeezebox|straight-on|" \
+    "string-bed|synth-lead|upright|warehouse"
 
 namespace segue {
 
 inline constexpr int protocol_version = 4, default_engine_port = 9600, first_plugin_port = 9620,
     plugin_ports = 32, datagram_bytes_max = 9216, text_max = 1000, whole_max = 16777215, lanes_max = 64;
-inline constexpr int preset_count = 8, n_roles = 3;
+inline constexpr int preset_count = 28, n_roles = 3;
 inline constexpr const char* roles[n_roles] = {"melody", "style", "continue"};
 inline constexpr int n_jam_verbs = 8;
 inline constexpr const char* jam_verbs[n_jam_verbs] = {
@@ -38,7 +43,13 @@ inline constexpr const char* lane_close = "/segue/lane/close";
 inline constexpr const char* lane_set = "/segue/lane/set";
 inline constexpr const char* lane_get = "/segue/lane/get";
 inline constexpr const char* lane_prompt = "/segue/lane/prompt";
+inline constexpr const char* lane_slot = "/segue/lane/slot";
+inline constexpr const char* lane_morph = "/segue/lane/morph";
+inline constexpr const char* lane_surface = "/segue/lane/surface";
 inline constexpr const char* lane_preset = "/segue/lane/preset";
+inline constexpr const char* lane_recall = "/segue/lane/recall";
+inline constexpr const char* preset_save = "/segue/preset/save";
+inline constexpr const char* preset_list = "/segue/preset/list";
 inline constexpr const char* lane_play = "/segue/lane/play";
 inline constexpr const char* lane_stop = "/segue/lane/stop";
 inline constexpr const char* lane_mute = "/segue/lane/mute";

@@ -76,7 +76,7 @@ def band(serve: Serve) -> Iterator[tuple[Endpoint, dict[str, Request], threading
         return handler
 
     handlers = {
-        messages.LANE_STATUS.address: take("playing", 8.0, 1, 7, "", "a host plays it", ""),
+        messages.LANE_STATUS.address: take("playing", 8.0, 1, 7, "", "a host plays it", "", "1", "1"),
         messages.LANE_SET.address: take("temperature", 1.1, 0.0, 0),
         messages.LANE_PROMPT.address: take(0.0, 0),
         messages.LANE_PLAY.address: take(4.0, 1, 7),

@@ -42,9 +42,12 @@ class PlainConditioner:
         ask = asks[0]
         if ask.text == "break":
             raise RuntimeError("this prompt breaks the model")
-        seed = crc32(repr((ask.text, ask.grid and ask.grid.bpm)).encode())  # not hash(), which differs between runs
-        memory = torch.randn(guidance.rows, 3, self.dim, generator=torch.Generator().manual_seed(seed))
-        return [(Conditions(memory=memory),)]
+        texts = ask.texts or ((ask.text, 1.0),)
+        return [(Conditions(memory=sum(weight * self.vectors(text, ask, guidance.rows) for text, weight in texts)),)]
+
+    def vectors(self, text, ask, rows):
+        seed = crc32(repr((text, ask.grid and ask.grid.bpm)).encode())  # not hash(), which differs between runs
+        return torch.randn(rows, 3, self.dim, generator=torch.Generator().manual_seed(seed))
 
 
 def make_model(name: str = "toy", seed: int = 11, card: int = 32, stereo: bool = False) -> LoadedModel:

@@ -67,7 +67,7 @@ class StubEngine:
             messages.LANE_PRESET: lambda r: ("a prompt", 0.5, 0),
             messages.LANE_PLAY: lambda r: (16.0, 3, 77),
             messages.LANE_STOP: lambda r: (32.0,),
-            messages.LANE_STATUS: lambda r: ("playing", 20.0, 3, 77, "melody", "a host plays it", ""),
+            messages.LANE_STATUS: lambda r: ("playing", 20.0, 3, 77, "melody", "a host plays it", "", "1", "1"),
             messages.LANE_STATS: lambda r: (2.0, 1.5, 0.3, 3.5, 0, 2, 0.4, "prompt 0.4 0.5 3", 1, 0, 7, 2.5, 0.8),
             messages.TRANSPORT: lambda r: None,
             messages.TAP: lambda r: (120.0, 3),

@@ -24,7 +24,8 @@ RATE, SECONDS = 48_000, 6
 KNOBS = {"Generate": 1, "Output": 1, "Bars": 0, "Capture": 0, "Capture_bars": 0, "Clear": 0, "Creativity": 0.9,
          "Jam": 0, "Guidance": 2.5, "Lane": -1, "Level": 0, "Mode": 0, "Offline": 0, "Own_tempo": 120,
          "Preset": 0, "Seconds_ahead": 2, "Take": 0, "Time": 0, "Jam__play_or_stop": 0, "Jam__take_over": 0,
-         "Jam__again": 0, "Jam__keep": 0, "Jam__hold": 0, "Jam__record": 0, "Jam__undo": 0, "Jam__cancel": 0}  # fmt: skip
+         "Jam__again": 0, "Jam__keep": 0, "Jam__hold": 0, "Jam__record": 0, "Jam__undo": 0,
+         "Jam__cancel": 0}  # fmt: skip
 
 
 class Audacity:

@@ -108,6 +108,17 @@ def give_rows(lm: LanguageModel, slot: BatchSlot, buffers: Buffers, row: int) ->
     slot.sequence, slot.row, slot.written = sequence, row, {}
 
 
+@torch.inference_mode()
+def give_conditions(lm: LanguageModel, slot: BatchSlot, buffers: Buffers) -> None:
+    """Write a slot's memory and known inputs, which have changed, to its rows.  [generate]"""
+    first = slot.row
+    for state, conditions in zip(slot.states, slot.conditions, strict=True):
+        here = slice(first, first + state.rows)
+        _copy_memory(state, buffers, here)
+        put_known_inputs(lm, buffers, conditions, here, slot.sequence.shape[1])
+        first += state.rows
+
+
 def put_known_inputs(
     lm: LanguageModel, buffers: Buffers, conditions: Conditions, rows: slice, steps: int, first_row: int = 0
 ) -> None:

@@ -18,6 +18,7 @@ from engine.lm.executors.basic import BasicExecutor, draw_column
 from engine.lm.executors.device.batch_slot import (
     BatchSlot,
     Numbers,
+    give_conditions,
     give_rows,
     numbers_of,
     put_known_inputs,
@@ -127,6 +128,14 @@ class DeviceExecutor(BasicExecutor):
                     rows = slice(first, first + state.rows)
                     put_known_inputs(self.lm, self.buffers, own, rows, slot.sequence.shape[1], first_row)
                 first += state.rows
+
+    @torch.inference_mode()
+    def renew(self, passes: WindowPasses, conditions: tuple[Conditions, ...]) -> None:
+        """Take a window's coming steps with other conditions; a window with rows has its memory there."""
+        super().renew(passes, conditions)
+        slot = cast(BatchSlot, passes)
+        if slot.row >= 0 and self.buffers is not None:
+            give_conditions(self.lm, slot, self.buffers)
 
     # -- steps --------------------------------------------------------------------------------------------
 

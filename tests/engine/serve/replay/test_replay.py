@@ -19,7 +19,7 @@ from engine.serve.journal.values import JournalError
 from engine.serve.journal.writer import JOURNAL, JournalWriter, read_journal
 from engine.serve.lane.command import Command
 from engine.serve.lane.generate_loop import GenerateLoop
-from engine.serve.lane_settings import ReferenceAudio, Update
+from engine.serve.lane_settings import Morph, ReferenceAudio, Update
 from engine.serve.replay.lane import PlayedLane
 
 
@@ -73,6 +73,7 @@ def some_command(host: RigHost, rng: random.Random) -> None:
     prompt, gain, seed = f"prompt {rng.randrange(9)}", rng.uniform(-20, 3), rng.randrange(99)
     change(host, rng.choice([
         lambda s: s.with_prompt(prompt),
+        lambda s: s.with_prompts([s.prompt, prompt]).with_morph(Morph((seed / 99, 1 - seed / 99), seed % 3, seed)),
         lambda s: s.with_value("level_db", gain),
         lambda s: s.with_value("temperature", 0.5 + seed / 99),
         lambda s: s.with_mute(seed % 2 == 0),
