@@ -96,7 +96,7 @@ SyncOnly = Annotated[
     str,
     typer.Option(
         help="With --sync: only these of tempi,loops,changes,loop,stall,kill,control,dial,holes; with --jam: of "
-        "latency,trade,accompany,leak,offline,kill."
+        "latency,trade,accompany,leak,room,offline,kill."
     ),
 ]
 JamBench = Annotated[bool, typer.Option("--jam", help="Measure jams instead; needs JACK.")]
