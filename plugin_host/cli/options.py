@@ -111,7 +111,7 @@ SyncOnly = Annotated[
     str,
     typer.Option(
         help="With --sync: only these of tempi,loops,changes,loop,stall,kill,control,dial,steer,weights,holes; with "
-        "--jam: of latency,trade,accompany,leak,offline,kill; with --stems: of batch,kill,live."
+        "--jam: of latency,trade,accompany,leak,room,offline,kill; with --stems: of batch,kill,live."
     ),
 ]
 JamBench = Annotated[bool, typer.Option("--jam", help="Measure jams instead; needs JACK.")]

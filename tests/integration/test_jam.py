@@ -30,7 +30,7 @@ from plugin_host.jam.timing import UNKNOWN_SECONDS
 
 RATE, BAR = 48_000, 48_000  # a bar a second at 240 bpm
 FADE = 480  # behind the end of Segue's music
-COUNT, AT_ONCE = 20_000, 50  # datagrams
+COUNT, AT_ONCE = 8_000, 50  # datagrams
 VALID = (
     encode(f"{JAM_ROOT}record", [2]), encode(f"{JAM_ROOT}take_over", []), encode(f"{JAM_ROOT}listen", [0, 20.0]),
     encode(f"{JAM_ROOT}hold", []),
@@ -154,7 +154,7 @@ def mutated(dice: random.Random) -> bytes:
     return bytes(datagram[:end]) + dice.randbytes(dice.choice((0, 0, 4, dice.randrange(9))))
 
 
-def test_20000_mutated_datagrams_are_answered_and_the_jam_goes_on(engine: Engine, tmp_path: Path) -> None:
+def test_mutated_datagrams_are_answered_and_the_jam_goes_on(engine: Engine, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "player.wav", np.full(60 * RATE, 0.01, np.float32), RATE)
     options = JamOptions(
         source=tmp_path / "player.wav", out=tmp_path / "jam", bars=1, bpm=240.0, seed=5, count_in_beats=0,

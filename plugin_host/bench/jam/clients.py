@@ -1,6 +1,7 @@
 """Programs for the bench's JACK server: `python -m plugin_host.bench.jam.clients player FILE WAIT`, or `echo MS DB`.
 
-With `player FILE WAIT MS DB SECONDS` her microphone also hears the jam, from a loudspeaker in a room.
+With `player FILE WAIT MS DB SECONDS` her microphone also hears the jam, from a loudspeaker in a room that falls by 60
+dB in so many seconds; 0 seconds is a delay and a level, nothing else.
 
 The player waits for the count-in, and plays her file from the first beat after it on, again and again: on the samples
 that she hears, as a player does.
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from bridge.ring.form import Audio
-from plugin_host.bench.jam.room import RoomFilter, room_path
+from plugin_host.bench.jam.room import RoomFilter, direct_path, room_path
 from plugin_host.console.screen import print_line
 from plugin_host.host.jack_card import LARGEST_BLOCK
 from plugin_host.host.jack_client import LastingClient
@@ -93,7 +94,8 @@ def run_client(name: str, fill: Fill) -> None:
 
 
 def _room(delay_ms: float, level_db: float, decay_seconds: float) -> RoomFilter:
-    return RoomFilter(room_path(RATE_HZ, delay_ms / 1000, level_db, decay_seconds), LARGEST_BLOCK)
+    way = (RATE_HZ, delay_ms / 1000, level_db)
+    return RoomFilter(room_path(*way, decay_seconds) if decay_seconds else direct_path(*way), LARGEST_BLOCK)
 
 
 def main() -> None:

@@ -30,12 +30,14 @@ from plugin_host.jam.listening.loop_device import measure
 from plugin_host.jam.turns import HEARD
 from plugin_host.run.region_layout import shipped_regions
 
-SCENES = ("trade", "accompany", "leak", "latency", "offline", "kill")
+SCENES = ("trade", "accompany", "leak", "room", "latency", "offline", "kill")
 RATE_HZ, COUNT_IN = 48_000, 4
 KILLS = 50
 REGION, BPM, BARS = "pop-114bpm", 114.0, 4
 LEAK_MS, LEAK_DB, DECAY_SECONDS = 30.0, -12.0, 0.25
 LEAK_MINUTES = 3.0  # at most
+LEAST_DB, LEARNED_SECONDS = 20.0, 6.0  # of suppression, and in which it may be less
+ROOM_LEARNED_SECONDS = 20.0
 MINUTES_SHARE = 0.99  # a jam ends on a bar line
 
 
@@ -80,9 +82,14 @@ class Bench:
         self._round_trip_ms = found.ms
         return [JamRow("round trip, measured", found.ms, "ms")]
 
-    def live(self, mode: str, silent_bars: int, minutes: float, *more: str) -> tuple[figures.Recording, Audio]:
-        """A jam in real time with the player through JACK; `more` are the options of a player in a room.  [main]"""
-        name = "leak" if more else mode
+    def live(
+        self, mode: str, silent_bars: int, minutes: float, *more: str, name: str = ""
+    ) -> tuple[figures.Recording, Audio]:
+        """A jam in real time with the player through JACK; `more` are the options of a player in a room.
+
+        `name` of its folder, if it is not that of the mode.  [main]
+        """
+        name = name or mode
         file, audio = self._player(name, silent_bars)
         bars = max(12, round(minutes * BPM / 4))
         wait = self._grid.sample_at(COUNT_IN)
@@ -124,19 +131,26 @@ class Bench:
         return [*self._common("accompany", jam, audio), *rows]
 
     def leak(self) -> list[JamRow]:
-        """Beside a player whose microphone also hears the jam, from a loudspeaker in a room.  [main]"""
+        """Beside a player whose microphone also hears the jam, later and softer.  [main]"""
+        return self._leak("leak", 0.0, LEARNED_SECONDS, LEAST_DB)
+
+    def room(self) -> list[JamRow]:
+        """The same with a small loudspeaker in a room, whose echoes are learned more slowly.  [main]"""
+        return self._leak("room", DECAY_SECONDS, ROOM_LEARNED_SECONDS, None)
+
+    def _leak(self, name: str, decay_seconds: float, learned_seconds: float, goal: float | None) -> list[JamRow]:
         delay_ms = LEAK_MS - self._round_trip_ms  # the server's own way is a part of it
-        room = (f"{delay_ms:.4f}", str(LEAK_DB), str(DECAY_SECONDS))
-        jam, _ = self.live("accompany", 0, min(self._options.minutes, LEAK_MINUTES), *room)
-        found = leak_of(jam, self._out / "leak" / HEARD, self.loop)
+        way = (f"{delay_ms:.4f}", str(LEAK_DB), str(decay_seconds))
+        jam, _ = self.live("accompany", 0, min(self._options.minutes, LEAK_MINUTES), *way, name=name)
+        found = leak_of(jam, self._out / name / HEARD, self.loop, learned_seconds)
         said = [line["text"] for line in jam.of("said") if "leak" in line["text"]]
-        self._screen.say(f"  leak: the jam said: {said[-1] if said else 'nothing'}")
+        self._screen.say(f"  {name}: the jam said: {said[-1] if said else 'nothing'}")
         return [
-            JamRow("leak: delay that was made", LEAK_MS, "ms"),
-            JamRow("leak: level in the input, against Segue", found.level_db, "dB"),
-            JamRow("leak: suppressed in the first 20 s of Segue", found.first_db, "dB"),
-            JamRow("leak: suppressed after that", found.later_db, "dB", 20),
-            JamRow("leak: the player over what is left, after that", found.player_db, "dB"),
+            JamRow(f"{name}: delay that was made", LEAK_MS, "ms"),
+            JamRow(f"{name}: level in the input, against Segue", found.level_db, "dB"),
+            JamRow(f"{name}: suppressed in the first {learned_seconds:.0f} s of Segue's music", found.first_db, "dB"),
+            JamRow(f"{name}: suppressed after that", found.later_db, "dB", goal),
+            JamRow(f"{name}: the player over what is left, after that", found.player_db, "dB"),
         ]
 
     def _common(self, name: str, jam: figures.Recording, audio: Audio) -> list[JamRow]:
@@ -202,12 +216,12 @@ class Bench:
         wanted = self._options.only or SCENES
         rows: list[JamRow] = []
         with ExitStack() as stack:
-            if {"trade", "accompany", "leak", "latency"} & set(wanted):
+            if {"trade", "accompany", "leak", "room", "latency"} & set(wanted):
                 stack.enter_context(jack_server(self._out / "jackd.log", RATE_HZ))
                 rows += self._played("latency", self.measure_loop)
             scenes: dict[str, Callable[[], list[JamRow]]] = {
-                "trade": self.trade, "accompany": self.accompany, "leak": self.leak, "offline": self.offline,
-                "kill": self.kill,
+                "trade": self.trade, "accompany": self.accompany, "leak": self.leak, "room": self.room,
+                "offline": self.offline, "kill": self.kill,
             }  # fmt: skip
             for name, scene in scenes.items():
                 if name in wanted:

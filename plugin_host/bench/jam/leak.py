@@ -10,7 +10,6 @@ import numpy as np
 from bridge.ring.form import Audio
 from plugin_host.bench.jam.figures import Recording
 
-FIRST_SECONDS = 20.0  # of Segue's music, in which a path is learned
 ALIGN_SECONDS = 0.05
 
 
@@ -24,8 +23,11 @@ class Leak:
     player_db: float
 
 
-def leak_of(jam: Recording, heard_file: Path, loop: Audio) -> Leak:
-    """Of a player who plays `loop` again and again from bar 0 on, while Segue plays.  [any]"""
+def leak_of(jam: Recording, heard_file: Path, loop: Audio, first_seconds: float) -> Leak:
+    """Of a player who plays `loop` again and again from bar 0 on, while Segue plays.
+
+    `first_seconds` of Segue's music, in which a path is learned, have a figure of their own.  [any]
+    """
     import soundfile
 
     heard = soundfile.read(heard_file, dtype="float32", always_2d=True)[0][:, 0]
@@ -35,7 +37,7 @@ def leak_of(jam: Recording, heard_file: Path, loop: Audio) -> Leak:
     player[begins:] = np.resize(loop[:, 0], n - begins)
     leak, left = jam.input[:n, 0] - player, heard[:n] - player
     first = int(np.flatnonzero(jam.own[:n].any(axis=1))[0])
-    turn = first + int(FIRST_SECONDS * jam.rate_hz)
+    turn = first + int(first_seconds * jam.rate_hz)
     early, later = slice(first, turn), slice(turn, n)
     own = jam.own[:n].mean(axis=1)
     return Leak(

@@ -1,4 +1,4 @@
-"""A short room with a small loudspeaker: the way of the jam's sound into the player's microphone."""
+"""The way of the jam's sound into the player's microphone: direct, or a small loudspeaker in a short room."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ def room_path(rate_hz: int, delay_seconds: float, level_db: float, decay_seconds
     way = np.convolve(echoes, speaker)
     way *= 10 ** (level_db / 20) / np.sqrt(np.square(way).sum())
     return np.concatenate([np.zeros(max(round(delay_seconds * rate_hz) - BULK, 0)), way])
+
+
+def direct_path(rate_hz: int, delay_seconds: float, level_db: float) -> Floats:
+    """An impulse response [taps] of a delay, to a sample, and a level.  [any]"""
+    return np.append(np.zeros(round(delay_seconds * rate_hz)), 10 ** (level_db / 20))
 
 
 class RoomFilter:

@@ -33,6 +33,7 @@ _CLOSER = 6  # filters for a stretch, each made from what the one before leaves,
 _LESS = 0.1  # of the logarithm of power, over all frequencies: by so much at least
 _OVERLAP = 0.5  # frames overlap by half: each sample is counted twice
 _STEPS = 30  # of conjugate gradients; each solution starts from the one before
+_DIRECT_STEPS = 8  # the same, of a direct path alone: a few taps
 _SPREAD = 9  # taps on either side over which a tap's size is averaged
 _FLOOR = 1e-5  # of the largest tap's variance
 _ECHOES = 1e-3  # the same, where the echoes of a room begin: they are learned last, and are not ruled out before
@@ -89,14 +90,14 @@ class Taps:
         own = np.einsum("rrf->rf", evidence.power).real
         return self._scale * np.fft.irfft(own, self.size, axis=-1)[:, :1]
 
-    def solved(self, evidence: Evidence, variance: Floats, start: Floats) -> Floats:
+    def solved(self, evidence: Evidence, variance: Floats, start: Floats, steps: int = _STEPS) -> Floats:
         """The filter [R, taps] for a variance of each tap, by conjugate gradients from `start`."""
         root = np.sqrt(variance)
         x = start / root
         rest = root * (self.told(evidence) - self.applied(evidence, root * x)) - x
         along, size = rest, float((rest * rest).sum())
         least = 1e-7 * float(np.square(root * self.told(evidence)).sum())
-        for _ in range(_STEPS):
+        for _ in range(steps):
             if size <= least:
                 break
             turned = root * self.applied(evidence, root * along) + along
@@ -190,8 +191,8 @@ class LeakPath:
         self._lasting = stretch if self._lasting is None else self._lasting.fading(_LASTING) + stretch
         totals = [self._lasting, *(_total(list(self._recent)[-count:]) for count in RECENT)]
         for number, (total, prior) in enumerate((total, prior) for total in totals for prior in (0, 1)):
-            variance = self._variance if prior else self._direct
-            self._made[number] = self._taps.solved(total, variance, self._made[number])
+            variance, steps = (self._variance, _STEPS) if prior else (self._direct, _DIRECT_STEPS)
+            self._made[number] = self._taps.solved(total, variance, self._made[number], steps)
         model = self._made[self._chosen if self._chosen < len(self._made) - 1 else 1]
         size = float((model * self._taps.applied(stretch, model)).sum())
         told = float((model * self._taps.told(stretch)).sum())

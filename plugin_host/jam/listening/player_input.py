@@ -13,7 +13,8 @@ import numpy as np
 from bridge.ring.form import Audio
 from plugin_host.jam.listening.activity import Activity
 from plugin_host.jam.listening.gate import CLOSE_DB, OPEN_DB, Gate
-from plugin_host.jam.listening.leak import LeakCanceller, LeakFinding, hop_for
+from plugin_host.jam.listening.leak import LeakCanceller, hop_for
+from plugin_host.jam.listening.leak_learner import LeakFinding
 
 CHANNELS_MAX = 2
 

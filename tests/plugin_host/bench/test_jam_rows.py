@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from plugin_host.bench.jam.room import RoomFilter, room_path
+from plugin_host.bench.jam.room import RoomFilter, direct_path, room_path
 from plugin_host.bench.jam.rows import JamRow
 
 
@@ -27,3 +27,11 @@ def test_the_room_is_the_same_in_any_blocks() -> None:
         np.testing.assert_allclose(out[:, 0], wanted, atol=1e-6)
     assert not wanted[:100].any(), "nothing comes before the delay"
     assert abs(10 * np.log10(np.square(way).sum()) + 12.0) < 1e-9
+
+
+def test_a_direct_path_is_a_delay_and_a_level() -> None:
+    sound = np.random.default_rng(3).uniform(-0.5, 0.5, (1000, 2)).astype(np.float32)
+    out = RoomFilter(direct_path(8000, 0.03, -12.0), 1024).filtered(sound)[:, 0]
+    wanted = 10 ** (-12 / 20) * sound.mean(axis=1)[:-240]
+    assert abs(out[:240]).max() < 1e-6
+    np.testing.assert_allclose(out[240:], wanted, atol=1e-6)
