@@ -36,7 +36,7 @@ ORDER = {
     ),
     "plugin_host": (
         "console", "playback", "client", "host", "plugin", "sync", "run", "jam", "doctor", "bench", "demo", "history",
-        "takes", "render",
+        "takes", "render", "panel",
         "cli",
     ),
 }  # fmt: skip

@@ -44,6 +44,7 @@ from plugin_host.cli.options import (
     Who,
     values_of,
 )  # fmt: skip
+from plugin_host.cli.panel_command import add_to as add_panel
 from plugin_host.cli.plugin_commands import add_to as add_plugin
 from plugin_host.cli.render_command import add_to as add_render
 from plugin_host.cli.stems_command import add_to as add_stems
@@ -51,9 +52,15 @@ from plugin_host.cli.take_commands import add_to as add_takes
 from plugin_host.cli.watch_commands import add_to as add_watch
 from plugin_host.console.screen import print_line
 
+FIRST = (
+    "segue demo --play      hear it: a loop, and what Segue makes of it (no sound card? segue demo writes a file)",
+    "segue panel            play with it in your browser: prompts, lanes, takes, stems, a jam",
+    "segue plugin install   use it in your DAW (Linux: CLAP, VST3, LV2), then open the panel beside it",
+    "segue doctor           if something does not work: what is missing here, and what to install",
+    "segue --help           all commands",
+)
 app = typer.Typer(
     name="segue",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -62,6 +69,14 @@ app = typer.Typer(
     "line. Start with `segue demo`; `segue COMMAND --help` shows a command's options.",
     epilog=EPILOG,
 )
+
+
+@app.callback(invoke_without_command=True)
+def begin(context: typer.Context) -> None:
+    """Without a command: what to do first."""
+    if context.invoked_subcommand is None:
+        for line in FIRST:
+            print_line(line)
 
 
 def _secret(file: Path | None) -> str:
@@ -131,14 +146,20 @@ def demo(
 def engine(context: typer.Context) -> None:
     """Run the engine until Ctrl-C with a hot model; it is restarted after a crash.
 
-    `segue engine --help` lists its options.
+    `segue engine --help` lists its options; with --panel the panel opens beside it.
     """
     if {"-h", "--help"} & set(context.args):
         _become("engine", context.args)
     from plugin_host.client.supervisor import run_engine
 
     sys.stdout.flush()
-    raise typer.Exit(run_engine(context.args))
+    arguments = [each for each in context.args if each != "--panel"]
+    if len(arguments) == len(context.args):
+        raise typer.Exit(run_engine(arguments))
+    from plugin_host.panel.beside import panel_beside
+
+    with panel_beside(arguments):
+        raise typer.Exit(run_engine(arguments))
 
 
 @app.command(
@@ -295,6 +316,7 @@ def version() -> None:
     print_line(f"segue {installed()}")
 
 
+add_panel(app)
 add_jam(app)
 add_takes(app)
 add_history(app)
