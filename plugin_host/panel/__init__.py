@@ -13,6 +13,7 @@ peaks.py      pictures of the lanes' sound, from their rings
 ports.py      `segue watch` and `segue jam` at their ports
 link.py       the engine's state and measurements, asked for on a thread
 poll.py       the same from an engine that has no subscriptions
+others.py     whether these two are there
 programs.py   `segue host`, `watch` and `jam` as child processes
 files.py      music from the browser, and files for it
 desk.py       requests of the page

@@ -16,6 +16,7 @@ from plugin_host.panel import panel_rows, table
 from plugin_host.panel.files import Files
 from plugin_host.panel.gate import OWNER
 from plugin_host.panel.link import EngineLink
+from plugin_host.panel.others import Others
 from plugin_host.panel.ports import ProgramPort
 from plugin_host.panel.programs import Program
 from plugin_host.panel.state import PanelState
@@ -56,6 +57,7 @@ class Desk:
         self.programs = {name: Program(name, state) for name in panel_rows.PROGRAMS}
         self.watch = ProgramPort(places.watch, "watch", self._on_program)
         self.jam = ProgramPort(places.jam, "jam", self._on_program)
+        self._others = Others(self.watch, self.jam, state)
         self._own: dict[str, Callable[[Values], dict[str, Any] | None]] = {
             panel_rows.START_HOST.address: self._start_host, panel_rows.START_JAM.address: self._start_jam,
             panel_rows.START_WATCH.address: self._start_watch, panel_rows.STOP.address: self._stop,
@@ -67,6 +69,7 @@ class Desk:
         """End the programs.  [main]"""
         for program in self.programs.values():
             program.stop()
+        self._others.close()
         self.watch.close()
         self.jam.close()
 

@@ -63,7 +63,7 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, fault: Refused) ->
 
 
 def _with_headers(send: Send, gate: Gate) -> Send:
-    sockets = " ".join(f"ws://{host}" for host in sorted(gate.hosts))
+    sockets = " ".join(f"ws://{host}" for host in sorted(gate.hosts) if not host.startswith("["))
     policy = (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; media-src 'self'; "
         f"connect-src 'self' {sockets}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

@@ -14,6 +14,7 @@ from bridge.control.parameters import KNOBS, PARAMETERS
 from bridge.control.presets import load_preset, preset_names
 from bridge.control.rows import ID
 from plugin_host.panel import panel_rows
+from plugin_host.takes.stems.lanes import NAMES
 
 ENGINE, WATCH, JAM, PANEL = "engine", "watch", "jam", "panel"
 PATH, FILE = "path", "file"
@@ -49,6 +50,7 @@ def for_page() -> dict[str, Any]:
         "knobs": {own: knob for knob, own in KNOBS.items()},
         "presets": [{"name": name, "meaning": load_preset(name).description} for name in preset_names()],
         "jam": [column.name for column in jam_rows.JAM_STATE.arguments],
+        "stems": list(NAMES),
         "takes": [column.name for column in history_rows.TAKES_NODE.reply],
     }
 
