@@ -9,6 +9,7 @@ An engine that ends and comes back is greeted again by the client; the panel the
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from contextlib import suppress
@@ -25,6 +26,7 @@ from plugin_host.panel.state import PanelState
 
 SUBSCRIBE = messages.TABLE.get("/segue/subscribe")
 STATE_ROOT = "/segue/state/"
+_log = logging.getLogger("segue.panel")
 TURN_SECONDS = 0.04  # 25 pictures a second
 POLL_SECONDS, LEDGER_SECONDS, HELLO_SECONDS = 0.25, 1.0, 1.0
 ALONE_SECONDS = 3.0  # of silence, after which the engine is gone
@@ -106,6 +108,9 @@ class EngineLink:
                 continue
             except SegueError as fault:
                 self.state.put("link", {"there": 0, "port": self.port, "text": str(fault)})
+                self._closing.wait(HELLO_SECONDS)
+            except Exception:  # the panel goes on, whatever an engine of another version says
+                _log.exception("the panel does not understand the engine")
                 self._closing.wait(HELLO_SECONDS)
 
     def _is_due(self, what: str, seconds: float) -> bool:

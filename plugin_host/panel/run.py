@@ -72,11 +72,9 @@ def run_panel(options: PanelOptions, say: Say) -> None:
 
 
 def _serve(options: PanelOptions, gate: Gate, shared: Shared, scratch: Path, listening: socket.socket) -> None:
-    import uvicorn
-
     from plugin_host.panel.desk import Desk, Places
     from plugin_host.panel.link import EngineLink
-    from plugin_host.panel.server import make_app
+    from plugin_host.panel.server import make_app, make_server
     from plugin_host.panel.state import PanelState
 
     state = PanelState()
@@ -85,12 +83,7 @@ def _serve(options: PanelOptions, gate: Gate, shared: Shared, scratch: Path, lis
     with EngineLink(engine.port, "127.0.0.1", engine.secret, state) as link:
         desk = Desk(places, link, state, shared)
         try:
-            config = uvicorn.Config(
-                make_app(gate, desk), ws="wsproto", lifespan="off", log_level="warning", access_log=False,
-                server_header=False, proxy_headers=False, ws_max_size=65536, limit_concurrency=128,
-                timeout_graceful_shutdown=1, h11_max_incomplete_event_size=16384,
-            )  # fmt: skip
-            uvicorn.Server(config).run(sockets=[listening])
+            make_server(make_app(gate, desk)).run(sockets=[listening])
         finally:
             desk.close()
 

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -30,6 +31,7 @@ from plugin_host.panel.session import Session
 PAGE = Path(__file__).parent / "page"
 KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 EXPORT_SECONDS = 60.0
+MESSAGE_BYTES_MAX, HEAD_BYTES_MAX, CONNECTIONS_MAX = 65_536, 16_384, 128
 TAKES_MAX = 320  # in one project
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -80,6 +82,17 @@ def _with_headers(send: Send, gate: Gate) -> Send:
         await send(message)
 
     return sending
+
+
+def make_server(app: ASGIApp) -> uvicorn.Server:
+    """The HTTP server for an application, with its limits.  [main]"""
+    return uvicorn.Server(
+        uvicorn.Config(
+            app, ws="wsproto", lifespan="off", log_level="critical", access_log=False, server_header=False,
+            proxy_headers=False, ws_max_size=MESSAGE_BYTES_MAX, limit_concurrency=CONNECTIONS_MAX,
+            timeout_graceful_shutdown=1, h11_max_incomplete_event_size=HEAD_BYTES_MAX,
+        )
+    )  # fmt: skip
 
 
 def make_app(gate: Gate, desk: Desk) -> ASGIApp:

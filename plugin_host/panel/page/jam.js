@@ -2,12 +2,13 @@
 
 import { ask, get, on, wire } from "./wire.js";
 import { button, field, h, number, select, set } from "./dom.js";
-import { files } from "./references.js";
+import { files, onFiles } from "./references.js";
 
 class Jam extends HTMLElement {
   connectedCallback() {
     this.append(h("h2", {}, "Jam"));
     on("table", () => this.build());
+    onFiles(() => this.start && this.sources());
     for (const kind of ["jam", "program"]) on(kind, () => this.show());
     on("jam/press", ({ verb, accepted, at_bar, text }) => set(this.said, `${verb.replaceAll("_", " ")}: ${accepted ? `from bar ${at_bar + 1}` : text}`));
   }

@@ -4,6 +4,7 @@ import { all, ask, dial, get, on, wire } from "./wire.js";
 import { attempt, button, field, h, number, say, select, set } from "./dom.js";
 import { choose, chosen, onChosen } from "./chosen.js";
 import { control } from "./parameters.js";
+import { Mix, mixes } from "./mix.js";
 import { Reference, roles } from "./references.js";
 import "./wave.js";
 
@@ -33,6 +34,7 @@ class Lane {
     this.meter = h("meter", { min: -60, max: 0, high: -6, optimum: -20, value: -60, "aria-label": "Level" });
     this.preset = select([["", "Preset"], ...wire.table.presets.map(({ name, meaning }) => [name, `${name}: ${meaning}`])], "", { "aria-label": "Preset", class: "preset", onchange: () => attempt(() => this.usePreset()) });
     this.listener = h("p", { class: "dim small" });
+    this.mix = mixes() ? new Mix(about, this.at) : null;
     this.references = roles().map((role) => new Reference(about, role, this.at));
     this.controls = wire.table.parameters.filter(({ name }) => name !== "seed").map((row) => control(about, row, this.at));
     this.build();
@@ -50,6 +52,7 @@ class Lane {
       h("div", { class: "row hands" }, this.play, this.mute, this.solo, h("div", { class: "row end tight" }, h("span", { class: "dim small" }, "seed"), this.seed, this.lock, this.again)),
       this.fault,
       h("div", { class: "dials" }, knobs.map(({ box }) => box)),
+      this.mix?.box ?? "",
       h("details", { class: "more" }, h("summary", {}, "References: your music"), h("div", { class: "references" }, this.references.map(({ box }) => box))),
       h("details", { class: "more" }, h("summary", {}, `All parameters (${others.length} more)`), h("div", { class: "dials" }, others.map(({ box }) => box))),
       this.listener);

@@ -8,6 +8,10 @@ const HELP = { continue: "Segue plays on from this", melody: "its melody and cho
 const SURE = 0.3; // from here on a detected value is shown as such
 export const files = new Map(); // uploads: file -> what the panel said, for takes, stems and jams
 
+const followers = new Set();
+export function onFiles(heard) { followers.add(heard); }
+function changed() { for (const heard of followers) heard(); }
+
 let took = 0; // ms from the last upload until the engine had read it
 export function captureMs() { return took; }
 
@@ -56,6 +60,7 @@ export class Reference {
     this.file = said;
     this.bpm.value = ""; this.first.value = "0";
     this.wave.show(said);
+    changed();
     await this.send();
     took = performance.now() - begun;
   }
@@ -77,7 +82,7 @@ export class Reference {
     if (values.key) { parts.push(`${values.key} (${number(100 * values.key_sure, 0)} % sure)`); if (values.key_sure >= SURE) this.key.options[0].textContent = `detected: ${values.key}`; this.heardKey = keyNumber(values.key); }
     if (Math.abs(values.first_bar_beats) > 0.02) parts.push(`first bar at beat ${number(values.first_bar_beats, 2)}`);
     this.found.textContent = parts.join(", ");
-    if (this.file) { this.file.bpm = values.bpm; this.file.key = values.key; }
+    if (this.file) { this.file.bpm = values.bpm; this.file.key = values.key; changed(); }
   }
 
   async remove() {
@@ -99,5 +104,5 @@ export class Reference {
 }
 
 export function roles() {
-  return wire.table.requests["/segue/region/file"].arguments.find(({ name }) => name === "role").choices.toSorted((a, b) => (a === "continue" ? -1 : b === "continue" ? 1 : 0));
+  return wire.table.requests["/segue/region/file"].arguments.find(({ name }) => name === "role").choices.filter((role) => !/\d$/.test(role)).sort((a, b) => (a === "continue" ? -1 : b === "continue" ? 1 : 0));
 }

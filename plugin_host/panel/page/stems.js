@@ -3,7 +3,7 @@
 import { all, ask, at, on, wire } from "./wire.js";
 import { button, field, h, number, say, select, set } from "./dom.js";
 import { audition, dragOut, watching } from "./takes.js";
-import { files } from "./references.js";
+import { files, onFiles } from "./references.js";
 
 const WORDS = { making: "being made", made: "being made", done: "done", cancelled: "cancelled", failed: "failed" };
 
@@ -15,6 +15,7 @@ class Stems extends HTMLElement {
     on("table", () => this.build());
     on("stems", () => this.show());
     on("stem", () => this.show());
+    onFiles(() => this.form && this.sources());
   }
 
   build() {
@@ -36,9 +37,12 @@ class Stems extends HTMLElement {
 
   sources() {
     const known = [...files.values()].map(({ file, name }) => [file, name]);
-    if (!known.length || this.source.options.length === known.length && this.source.options[0].value) return;
-    const value = this.source.value || known[0][0];
-    this.source.replaceChildren(...select(known, value).children);
+    if (known.length && !(this.source.options.length === known.length && this.source.options[0].value)) {
+      const value = this.source.value || known[0][0];
+      this.source.replaceChildren(...select(known, value).children);
+    }
+    const bpm = files.get(this.source.value)?.bpm;
+    if (bpm && this.heard !== bpm) { this.heard = bpm; this.bpm.value = number(bpm, 2); }
   }
 
   async order() {
@@ -56,7 +60,7 @@ class Stems extends HTMLElement {
     for (const [order, values] of all("stems")) {
       if (!this.orders.has(order)) this.add(order);
       const { text, bar, cancel, list, project } = this.orders.get(order);
-      set(text, `Order ${order}: ${WORDS[values.state]}, ${values.done} of ${values.total} stems${values.lane ? `, ${values.lane} of variation ${values.variation}` : ""}`);
+      set(text, `Order ${[...this.orders.keys()].indexOf(order) + 1}: ${WORDS[values.state]}, ${values.done} of ${values.total} stems${values.lane ? `, ${values.lane} of variation ${values.variation}` : ""}`);
       bar.value = values.share;
       bar.hidden = ["done", "cancelled", "failed"].includes(values.state);
       cancel.hidden = bar.hidden;
@@ -67,7 +71,7 @@ class Stems extends HTMLElement {
 
   add(order) {
     const one = {
-      text: h("strong", {}), bar: h("progress", { max: 1, value: 0, "aria-label": `Progress of order ${order}` }),
+      text: h("strong", {}), bar: h("progress", { max: 1, value: 0, "aria-label": "Progress of the order" }),
       cancel: button("Cancel", () => ask("/segue/stems/cancel", { order: Number(order) })), list: h("ul", { class: "stems" }),
       project: h("a", { class: "button end", href: at(`export/stems/${order}.dawproject`), download: "stems.dawproject", hidden: true }, "DAWproject"),
     };

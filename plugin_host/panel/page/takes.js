@@ -2,7 +2,7 @@
 
 import { ask, at, get, on, picture } from "./wire.js";
 import { button, field, h, number, say, select, set } from "./dom.js";
-import { files } from "./references.js";
+import { files, onFiles } from "./references.js";
 
 const LOOK_MS = 2500;
 const audio = new Audio();
@@ -65,6 +65,7 @@ class Takes extends HTMLElement {
     on("takes/changed", () => this.refresh());
     on("event/take", () => this.refresh());
     on("watch", () => { this.show(); this.refresh(); });
+    onFiles(() => this.sources());
     on("program", () => this.show());
     on("link", () => this.show());
     this.show();
@@ -73,9 +74,11 @@ class Takes extends HTMLElement {
   sources() {
     const known = [...files.values()].map(({ file, name }) => [file, name]);
     if (this.source.options.length !== known.length + 1) {
-      const value = this.source.value;
+      const value = this.source.value || (this.nodes.size ? "" : known.at(-1)?.[0]);
       this.source.replaceChildren(...select([["", "the take at the head"], ...known], value).children);
     }
+    const bpm = files.get(this.source.value)?.bpm;
+    if (bpm && this.heard !== bpm) { this.heard = bpm; this.bpm.value = number(bpm, 2); }
   }
 
   show() {
@@ -164,6 +167,8 @@ class Takes extends HTMLElement {
   async move(verb) { await ask(`/segue/takes/${verb}`); }
 
   async order() {
+    this.sources();
+    if (!this.source.value && !this.nodes.size) throw new Error("Takes are made from your music: give a lane a reference, or drop a file there.");
     await watching();
     const more = { bars: Number(this.bars.value), takes: Number(this.count.value), prompt: this.prompt.value };
     const file = this.source.value;

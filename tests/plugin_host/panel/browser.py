@@ -52,7 +52,8 @@ class Browser:
     def _connect(self, file: Path) -> WebSocket:
         deadline = time.monotonic() + SECONDS
         while not (file.is_file() and file.read_text().count("\n")):
-            assert time.monotonic() < deadline and self._process.poll() is None, "Chromium does not start"
+            assert time.monotonic() < deadline, "Chromium does not start"
+            assert self._process.poll() is None, "Chromium ended"
             time.sleep(0.05)
         port = file.read_text().split("\n")[0]
         while True:
@@ -106,7 +107,8 @@ class Browser:
 
     def click(self, selector: str, text: str = "") -> None:
         """Click the first such element, or that with this text."""
-        find = f"[...document.querySelectorAll({selector!r})].find((each) => each.textContent.trim().startsWith({text!r}))"
+        every = f"[...document.querySelectorAll({selector!r})]"
+        find = f"{every}.find((each) => each.textContent.trim().startsWith({text!r}))"
         self.wait(f"Boolean({find}) && !{find}.disabled")
         self.js(f"{find}.scrollIntoView({{block: 'center'}}), {find}.click()")
 
@@ -118,9 +120,8 @@ class Browser:
         self.call("Input.insertText", text=text)
 
     def choose_file(self, selector: str, path: Path) -> None:
-        root = self.call("DOM.getDocument")["root"]["nodeId"]
-        node = self.call("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
-        self.call("DOM.setFileInputFiles", nodeId=node, files=[os.fspath(path)])
+        found = self.call("Runtime.evaluate", expression=f"document.querySelector({selector!r})")["result"]
+        self.call("DOM.setFileInputFiles", objectId=found["objectId"], files=[os.fspath(path)])
 
     def shot(self, path: Path, whole: bool = False) -> None:
         said = self.call("Page.captureScreenshot", format=path.suffix.lstrip("."), captureBeyondViewport=whole,

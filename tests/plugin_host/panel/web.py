@@ -100,7 +100,8 @@ class Page:
         self.states: dict[tuple[str, str], Any] = {}
         self.events: list[dict[str, Any]] = []
         self._answers: dict[int, dict[str, Any]] = {}
-        self._id = 0
+        self._unnumbered = 0
+        self._id = 1
 
     def __enter__(self) -> Page:
         self.wait(lambda: self.table)
@@ -122,6 +123,11 @@ class Page:
             self.events.append(said)
         elif "progress" not in said:
             self._answers[said["id"]] = said
+            self._unnumbered += said["id"] <= 1
+
+    def answered(self) -> int:
+        """How many answers came to requests without a number of ours."""
+        return self._unnumbered
 
     def wait(self, condition: Any, seconds: float = SECONDS) -> Any:
         deadline = time.monotonic() + seconds
