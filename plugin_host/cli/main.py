@@ -52,12 +52,12 @@ from plugin_host.cli.take_commands import add_to as add_takes
 from plugin_host.cli.watch_commands import add_to as add_watch
 from plugin_host.console.screen import print_line
 
-FIRST = (
-    "segue demo --play      hear it: a loop, and what Segue makes of it (no sound card? segue demo writes a file)",
-    "segue panel            play with it in your browser: prompts, lanes, takes, stems, a jam",
-    "segue plugin install   use it in your DAW (Linux: CLAP, VST3, LV2), then open the panel beside it",
-    "segue doctor           if something does not work: what is missing here, and what to install",
-    "segue --help           all commands",
+FIRST = (  # lines for 80 columns
+    "segue demo --play     hear it: a loop, and what Segue makes of it",
+    "segue panel           play with it in your browser: lanes, takes, stems, a jam",
+    "segue plugin install  use it in your DAW; the panel shows that, too",
+    "segue doctor          if something does not work: what is missing here",
+    "segue --help          all commands",
 )
 app = typer.Typer(
     name="segue",

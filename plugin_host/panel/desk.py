@@ -10,6 +10,7 @@ from typing import Any
 
 from bridge.control import history_rows, messages
 from bridge.control.arguments import Message
+from bridge.control.rows import ROOT
 from bridge.control.take_rows import STEMS_PROGRESS
 from bridge.errors import NotAllowed, NotReady, OutOfRange, UnknownAddress
 from plugin_host.panel import panel_rows, table
@@ -22,7 +23,7 @@ from plugin_host.panel.programs import Program
 from plugin_host.panel.state import PanelState
 
 OnProgress = Callable[[int, int, str], None]
-DUMP = messages.TABLE.get("/segue/dump")
+DUMP = messages.TABLE.get(f"{ROOT}/dump")
 Values = Mapping[str, Any]
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from bridge.control import messages
 from bridge.control.arguments import Message
+from bridge.control.rows import ROOT
 from bridge.errors import NoAnswer, SegueError
 from plugin_host.client.client import EngineClient
 from plugin_host.client.udp_connection import Event
@@ -24,8 +25,8 @@ from plugin_host.panel import poll
 from plugin_host.panel.peaks import LanePicture
 from plugin_host.panel.state import PanelState
 
-SUBSCRIBE = messages.TABLE.get("/segue/subscribe")
-STATE_ROOT = "/segue/state/"
+SUBSCRIBE = messages.TABLE.get(f"{ROOT}/subscribe")
+STATE_ROOT, DUMPED = f"{ROOT}/state/", f"{ROOT}/dumped"
 _log = logging.getLogger("segue.panel")
 TURN_SECONDS = 0.04  # 25 pictures a second
 POLL_SECONDS, LEDGER_SECONDS, HELLO_SECONDS = 0.25, 1.0, 1.0
@@ -74,10 +75,10 @@ class EngineLink:
         address, values = event.message.address, dict(event.values)
         if address.startswith(STATE_ROOT):
             self._on_state(address.removeprefix(STATE_ROOT), values)
-        elif address == "/segue/dumped":
+        elif address == DUMPED:
             self.state.tell("monitor", values)
         else:
-            self.state.tell(address.removeprefix("/segue/"), values)
+            self.state.tell(address.removeprefix(f"{ROOT}/"), values)
             if event.message is messages.EVENT_REGION:
                 self.state.put("region", values, f"{values['lane']} {values['role']}")
 

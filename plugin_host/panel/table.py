@@ -12,7 +12,7 @@ from bridge.control import history_rows, jam_rows, messages, take_rows
 from bridge.control.arguments import At, Message
 from bridge.control.parameters import KNOBS, PARAMETERS
 from bridge.control.presets import load_preset, preset_names
-from bridge.control.rows import ID
+from bridge.control.rows import ID, ROOT
 from plugin_host.panel import panel_rows
 from plugin_host.takes.stems.lanes import NAMES
 
@@ -22,7 +22,7 @@ _OWN = (
     "hello", "challenge", "bye", "quit", "sync", "take/made", "region/begin", "region/chunk", "region/end",
     "region/capture", "transport", "subscribe", "unsubscribe", "subscriptions", "report", "lane/tokens", "dump",
 )  # fmt: skip
-_NOT_HERE = {f"/segue/{name}" for name in _OWN}
+_NOT_HERE = {f"{ROOT}/{name}" for name in _OWN}
 _TAKES = (*history_rows.TAKES_REQUESTS, take_rows.TAKE, take_rows.STEMS, take_rows.STEMS_CANCEL)
 
 REQUESTS: dict[str, tuple[str, Message]] = {

@@ -37,7 +37,7 @@ export class Reference {
     this.clear = button("Remove", () => this.remove(), { hidden: true });
     this.more = h("div", { class: "corrections", hidden: true }, field("Tempo", this.bpm, "bpm"), field("First bar", this.first, "beats"), field("Key", this.key), this.clear);
     this.box = h("div", { class: "reference", "data-role": role },
-      h("div", { class: "row" }, h("h4", {}, WORDS[role] ?? role), button("Choose file", () => this.pick.click(), { class: "end", "aria-label": `Choose a file for ${role}` }), this.pick),
+      h("div", { class: "row" }, h("h4", {}, WORDS[role] ?? role), button("Choose file", () => this.pick.click(), { class: "end", "aria-label": `Choose file for ${role}` }), this.pick),
       this.name, this.wave, this.found, this.more);
     this.box.addEventListener("dragover", (event) => { event.preventDefault(); this.box.classList.add("over"); });
     this.box.addEventListener("dragleave", () => this.box.classList.remove("over"));

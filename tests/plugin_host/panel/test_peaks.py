@@ -1,4 +1,4 @@
-"""Pictures of a ring: each block's edges at its place, the host, what is committed; music made again; a lane that goes."""
+"""Pictures of a ring: each block's edges at its place, the host, what is committed; a lane that goes."""
 
 from __future__ import annotations
 

@@ -116,10 +116,14 @@ def test_a_wrong_request_says_what_is_wrong(page: Page, address: str, values: di
     assert said["error"]["text"]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "x", "[]", "{}", '{"do": 1}', '{"do": "/segue/status", "id": -1}', "[" * 5000,
-             '{"do": "/segue/status", "values": 3}', '{"do": "/segue/status", "id": 1e99}', '{"do": "/segue/lane/set", "values": {"lane": NaN}}'],
+RUBBISH = (
+    "", "x", "[]", "{}", '{"do": 1}', '{"do": "/segue/status", "id": -1}', "[" * 5000,
+    '{"do": "/segue/status", "values": 3}', '{"do": "/segue/status", "id": 1e99}',
+    '{"do": "/segue/lane/set", "values": {"lane": NaN}}',
 )  # fmt: skip
+
+
+@pytest.mark.parametrize("text", RUBBISH)
 def test_rubbish_is_answered_and_does_no_harm(page: Page, text: str) -> None:
     before = page.answered()
     page.socket.send(text)
