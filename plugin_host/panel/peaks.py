@@ -67,7 +67,7 @@ class LanePicture:
         return int(self._words.get("underruns"))
 
     def _columns(self) -> np.ndarray:
-        found = []
+        found: list[tuple[int, int, int]] = []
         size = self._listener.form.block_samples
         while len(found) < COLUMNS_MAX and (read := self._listener.read(self._block)) is not None:
             position, n_samples, _ = read

@@ -51,6 +51,7 @@ class Strip extends HTMLElement {
     this.bar.hidden = !busy;
     if (loading?.total) this.bar.value = loading.done / loading.total; else this.bar.removeAttribute("value");
     this.cancel.hidden = !busy;
+    this.choose.hidden = this.eject.hidden = busy;
     this.choose.disabled = !engine;
     this.eject.disabled = !engine?.model;
   }

@@ -89,7 +89,7 @@ export class FileWave extends HTMLElement {
 
   disconnectedCallback() { this.watching.disconnect(); }
 
-  show(form, played = 0) { this.form = form; this.played = played; if (this.isConnected) this.draw(); }
+  show(form, played = 0) { this.form = form; this.toggleAttribute("filled", Boolean(form)); this.played = played; if (this.isConnected) this.draw(); }
 
   draw() {
     if (!this.canvas) return;

@@ -70,7 +70,8 @@ class Story:
         self._begun = time.monotonic()
 
     def shot(self, name: str, at: str = "#top", whole: bool = False) -> None:
-        self.browser.js(f"scrollTo(0, document.querySelector({at!r}).getBoundingClientRect().top + scrollY - 76)")
+        top = f"document.querySelector({at!r}).getBoundingClientRect().top + scrollY - 76"
+        self.browser.js(f"scrollTo(0, {0 if at == '#top' else top})")
         time.sleep(0.3)
         self.browser.shot(self._pictures / f"panel-{name}.webp", whole)
         print(f"{time.monotonic() - self._begun:6.1f} s  {name}", flush=True)
