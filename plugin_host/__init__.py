@@ -8,6 +8,7 @@
     sync/         the leader that a host follows: MIDI clock, JACK, Ableton Link, taps, OSC
     run/          a run from start to the last bar: the region's position and tempo, the performance, the report
     doctor/, bench/, demo/, takes/   the commands of the same names
+    panel/        `segue panel`: a page in the browser that shows and plays a running engine
     cli/          the command line, `segue`
     scripts/      actions for Ardour and REAPER, in Lua
 

@@ -213,6 +213,10 @@ LANE_STATUS = rows.request(
     ),
     meaning="Reads the state of a lane.", asks=True,
 )
+LANE_RING = rows.request(
+    "lane/ring", LANE, reply=(rows.text("ring", "name of its shared-memory ring", 64),),
+    meaning="Reads the name of a lane's ring, for meters and pictures on this machine that listen to it.", asks=True,
+)
 LANE_TOKENS = rows.request(
     "lane/tokens", LANE, rows.bounded("first", "i", "frame to begin with, from 0", 0, WHOLE_MAX, default=0),
     reply=(
@@ -330,7 +334,7 @@ REQUESTS: tuple[Message, ...] = (
     MODEL, MODEL_LIST, MODEL_LOAD, MODEL_CANCEL, MODEL_UNLOAD,
     LANE_OPEN, LANE_CLOSE, LANE_SET, LANE_GET, LANE_PROMPT, LANE_SLOT, LANE_MORPH, LANE_SURFACE, LANE_PRESET,
     LANE_RECALL, PRESET_SAVE, PRESET_LIST, LANE_PLAY, LANE_STOP, LANE_MUTE, LANE_RESEED, LANE_CANCEL, LANE_SCHEDULED,
-    LANE_STATUS, LANE_STATS, LANE_TOKENS,
+    LANE_STATUS, LANE_STATS, LANE_TOKENS, LANE_RING,
     TRANSPORT, TAP, REGION_FILE, REGION_BEGIN, REGION_CHUNK, REGION_END, REGION_CLEAR,
     REGION_CAPTURE, REGION_LISTEN, TAKE_MADE, *STATE_REQUESTS,
 )  # fmt: skip

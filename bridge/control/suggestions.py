@@ -26,6 +26,7 @@ class Thing:
 _m = messages
 _LANE_ROWS: dict[Message, str] = {
     _m.LANE_OPEN: ALL, _m.LANE_CLOSE: ALL, _m.LANE_PRESET: ALL, _m.LANE_CANCEL: ALL,
+    _m.LANE_RECALL: ALL, _m.LANE_SLOT: "prompt", _m.LANE_MORPH: "prompt", _m.LANE_SURFACE: "prompt",
     _m.LANE_PROMPT: "prompt", _m.LANE_MUTE: "mute", _m.LANE_PLAY: "music", _m.LANE_STOP: "music",
     _m.LANE_RESEED: "music", _m.TRANSPORT: "time", _m.TAP: "time", _m.REGION_FILE: "region",
     _m.REGION_CAPTURE: "region", _m.REGION_BEGIN: "region", _m.REGION_CLEAR: "region",
@@ -48,6 +49,8 @@ def thing(row: Message, values: Mapping[str, Value]) -> Thing | None:
         return Thing(f"lane {values['lane']}", f"{_PARTS[row.address]} {role}".strip())
     if row.address in _STATE_ROWS:
         return Thing("subscriptions", str(values.get("what", row.address)))
+    if row is messages.PRESET_SAVE:
+        return Thing("presets", str(values["preset"]))
     if row is messages.TAKE_MADE:
         return Thing(f"take {values['order']}", str(values["path"]))
     if "transfer" in values:

@@ -49,6 +49,7 @@ from plugin_host.cli.options import (
     values_of,
 )  # fmt: skip
 from plugin_host.cli.osc_commands import add_to as add_osc
+from plugin_host.cli.panel_command import add_to as add_panel
 from plugin_host.cli.plugin_commands import add_to as add_plugin
 from plugin_host.cli.render_command import add_to as add_render
 from plugin_host.cli.stems_command import add_to as add_stems
@@ -59,9 +60,15 @@ from plugin_host.console.screen import print_line
 if TYPE_CHECKING:
     from bridge.time.units import Signature
 
+FIRST = (  # lines for 80 columns
+    "segue demo --play     hear it: a loop, and what Segue makes of it",
+    "segue panel           play with it in your browser: lanes, takes, stems, a jam",
+    "segue plugin install  use it in your DAW; the panel shows that, too",
+    "segue doctor          if something does not work: what is missing here",
+    "segue --help          all commands",
+)
 app = typer.Typer(
     name="segue",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -70,6 +77,14 @@ app = typer.Typer(
     "line. Start with `segue demo`; `segue COMMAND --help` shows a command's options.",
     epilog=EPILOG,
 )
+
+
+@app.callback(invoke_without_command=True)
+def begin(context: typer.Context) -> None:
+    """Without a command: what to do first."""
+    if context.invoked_subcommand is None:
+        for line in FIRST:
+            print_line(line)
 
 
 def _secret(file: Path | None) -> str:
@@ -148,14 +163,20 @@ def demo(
 def engine(context: typer.Context) -> None:
     """Run the engine until Ctrl-C with a hot model; it is restarted after a crash.
 
-    `segue engine --help` lists its options.
+    `segue engine --help` lists its options; with --panel the panel opens beside it.
     """
     if {"-h", "--help"} & set(context.args):
         _become("engine", context.args)
     from plugin_host.client.supervisor import run_engine
 
     sys.stdout.flush()
-    raise typer.Exit(run_engine(context.args))
+    arguments = [each for each in context.args if each != "--panel"]
+    if len(arguments) == len(context.args):
+        raise typer.Exit(run_engine(arguments))
+    from plugin_host.panel.beside import panel_beside
+
+    with panel_beside(arguments):
+        raise typer.Exit(run_engine(arguments))
 
 
 @app.command(
@@ -318,6 +339,7 @@ def version() -> None:
     print_line(f"segue {installed()}")
 
 
+add_panel(app)
 add_jam(app)
 add_takes(app)
 add_history(app)

@@ -140,6 +140,10 @@ class LaneCalls:
         """The scheduled commands.  [main]"""
         return replies.Scheduled(*self.call(messages.LANE_SCHEDULED, lane))
 
+    def ring(self: _Caller, lane: int) -> str:
+        """The name of a lane's ring, for listeners on this machine.  [main]"""
+        return str(self.call(messages.LANE_RING, lane)[0])
+
     def lane_status(self: _Caller, lane: int) -> replies.LaneStatus:
         """The state of a lane.  [main]"""
         return replies.LaneStatus(*self.call(messages.LANE_STATUS, lane))

@@ -131,3 +131,4 @@ def _write(out: Path, options: DemoOptions, performance: Performance, found: rep
     if quieter:
         screen.say(f"      {quieter}")
     screen.say(f"  {png}")
+    screen.say("  next: segue panel  (play with it in your browser)")

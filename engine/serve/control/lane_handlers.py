@@ -61,7 +61,7 @@ class LaneHandlers:
         rows = {
             m.LANE_OPEN: self.open, m.LANE_CLOSE: self.close, m.LANE_GET: self.get,
             m.LANE_STATUS: self.lane_status, m.LANE_STATS: self.lane_stats,
-            m.LANE_TOKENS: self.lane_tokens, m.REGION_FILE: regions.file,
+            m.LANE_TOKENS: self.lane_tokens, m.LANE_RING: self.lane_ring, m.REGION_FILE: regions.file,
             m.REGION_CAPTURE: regions.capture, m.REGION_BEGIN: regions.begin,
             m.REGION_CHUNK: regions.chunk, m.REGION_END: regions.end, m.REGION_LISTEN: regions.listen,
         }  # fmt: skip
@@ -207,6 +207,10 @@ class LaneHandlers:
         weights = map(weights_text, view.weights or wanted)
         place = view.state, view.written_beats, view.plan_revision, view.seed
         return *place, references, lane.listener(), view.fault, *weights
+
+    def lane_ring(self, request: Request) -> Answer:
+        """lane/ring.  [control]"""
+        return (self.lanes.of(request.whole("lane")).ring.name,)
 
     def lane_stats(self, request: Request) -> Answer:
         """lane/stats.  [control]"""

@@ -59,6 +59,7 @@ inline constexpr const char* lane_scheduled = "/segue/lane/scheduled";
 inline constexpr const char* lane_status = "/segue/lane/status";
 inline constexpr const char* lane_stats = "/segue/lane/stats";
 inline constexpr const char* lane_tokens = "/segue/lane/tokens";
+inline constexpr const char* lane_ring = "/segue/lane/ring";
 inline constexpr const char* transport = "/segue/transport";
 inline constexpr const char* tap = "/segue/tap";
 inline constexpr const char* region_file = "/segue/region/file";

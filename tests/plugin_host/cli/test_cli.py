@@ -90,6 +90,16 @@ def test_full_disk_of_scratch_files_is_no_fault_of_ours(
     assert "No space left on device: '/tmp/segue-1/region-0.flac'" in capsys.readouterr().err
 
 
+def test_segue_alone_says_in_five_lines_what_to_do() -> None:
+    done = segue()
+    lines = done.stdout.splitlines()
+    assert (done.returncode, done.stderr, len(lines)) == (0, "", 5)
+    assert max(len(line) for line in lines) < 80
+    helped = segue("--help").stdout
+    for line in lines[:-1]:
+        assert f"\n  {line.split()[1]} " in helped
+
+
 def test_help_names_every_command_and_its_exit_codes() -> None:
     done = segue("--help")
     assert done.returncode == 0

@@ -1,0 +1,181 @@
+"""The panel's whole story in a real browser, with the embedded model: it makes the pictures of docs/panel.md.
+
+    PYTHONPATH=. python tests/plugin_host/panel/story.py [FOLDER]
+
+Needs Chromium and jackd; JACK's dummy device stands for the sound card. Prints what each step took.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from browser import Browser
+
+from plugin_host.client.engine_process import free_port
+
+ROOT = Path(__file__).parents[3]
+LOOP = ROOT / "presets" / "regions" / "lofi-84bpm.flac"
+READY = "document.querySelector('.pill')?.textContent"
+
+
+@contextmanager
+def panel(session: Path, *options: str, environment: dict[str, str] | None = None) -> Iterator[str]:
+    """The address of a panel of its own, with its own ports."""
+    ports = [str(free_port()) for _ in range(2)]
+    command = [sys.executable, "-m", "plugin_host.cli", "panel", "--panel-port", "0", "--session", str(session),
+               "--no-browser", "--watch-port", ports[0], "--jam-port", ports[1], *options]  # fmt: skip
+    inherited = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(environment or {})}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=inherited, cwd=session)
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if found := re.search(r"panel: (http://\S+)", line):
+                yield found[1]
+                break
+        else:
+            raise AssertionError("the panel does not start")
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@contextmanager
+def dummy_card(name: str) -> Iterator[dict[str, str]]:
+    """JACK's dummy device as the sound card: what programs need in their environment."""
+    command = ["jackd", "-n", name, "-r", "-S", "-d", "dummy", "-r", "48000", "-p", "256"]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    environment = {"JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
+    try:
+        wait = subprocess.run(["jack_wait", "-w", "-t", "10"], env={**os.environ, **environment}, capture_output=True)
+        assert wait.returncode == 0, "jackd does not start"
+        yield environment
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+class Story:
+    """The steps, each with a picture."""
+
+    def __init__(self, browser: Browser, pictures: Path) -> None:
+        self.browser, self._pictures = browser, pictures
+        self._begun = time.monotonic()
+
+    def shot(self, name: str, at: str = "#top", whole: bool = False) -> None:
+        top = f"document.querySelector({at!r}).getBoundingClientRect().top + scrollY - 76"
+        self.browser.js(f"scrollTo(0, {0 if at == '#top' else top})")
+        time.sleep(0.3)
+        self.browser.shot(self._pictures / f"panel-{name}.webp", whole)
+        print(f"{time.monotonic() - self._begun:6.1f} s  {name}", flush=True)
+
+    def fill(self, part: str, **values: object) -> None:
+        """Write into fields of a part of the page."""
+        for name, value in values.items():
+            self.browser.js(f"document.querySelector({part!r}).{name}.value = {value!r}")
+
+    def play(self, output: str) -> None:
+        """A lane on the sound card, a loop of the user's to continue, a prompt."""
+        browser = self.browser
+        browser.wait(f"{READY} === 'ready'", 90)
+        self.fill("segue-lanes", tempo=84, output=output)
+        browser.click("segue-lanes button", "Play here")
+        browser.wait("Boolean(document.querySelector('.lane'))", 60)
+        browser.click(".lane summary", "References")
+        browser.choose_file("[data-role=continue] input[type=file]", LOOP)
+        browser.wait("/4 bars/.test(document.querySelector('[data-role=continue] .name').textContent)")
+        browser.click(".lane button", "Stop")
+        browser.wait("document.querySelector('.lane .main').textContent === 'Play'")
+        browser.js("document.activeElement.blur()")
+        browser.key("p")
+        browser.type("warm lo-fi piano, soft drums")
+        browser.key("\r", "Enter")
+        browser.js("document.activeElement.blur()")
+        browser.key(" ")
+        browser.wait("document.querySelector('.lane .pill').textContent === 'playing'", 60)
+        browser.wait("/detected/.test(document.querySelector('[data-role=continue] .dim.small').textContent)", 60)
+        time.sleep(5)
+
+    def take(self, bars: int = 4) -> None:
+        browser = self.browser
+        self.fill("segue-takes", bars=bars)
+        browser.click("segue-takes button", "Make takes")
+        browser.wait("document.querySelectorAll('.take').length >= 2", 120)
+        browser.click(".take button", "Go on from here")
+        browser.wait("Boolean(document.querySelector('.take.head'))")
+        self.fill("segue-takes", source="")
+        browser.click("segue-takes button", "Make takes")
+        browser.wait("document.querySelectorAll('.take').length >= 4", 120)
+        browser.click(".take button", "☆")
+        browser.wait("Boolean(document.querySelector('.take [aria-pressed=true]'))")
+        for at in range(4):  # listened to, one after the other: their pictures stay
+            browser.js(f"document.querySelectorAll('.take button.round')[{3 * at}].click()")
+            time.sleep(0.5)
+
+    def stems(self) -> None:
+        browser = self.browser
+        self.fill("segue-stems", bars=2, variations=1)
+        browser.click("segue-stems button", "Make stems")
+        browser.wait("document.querySelectorAll('.stems li').length >= 3", 180)
+        browser.wait("/done/.test(document.querySelector('segue-stems article').textContent)", 60)
+
+    def jam(self, output: str) -> None:
+        browser = self.browser
+        browser.js("document.querySelector('segue-jam').player.selectedIndex = 1")
+        self.fill("segue-jam", output=output, bpm=84)
+        browser.click("segue-jam button", "Start the jam")
+        browser.wait("!document.querySelector('[data-verb=hold]').disabled", 60)
+        time.sleep(4)
+        browser.click("[data-verb=hold]")
+        time.sleep(0.5)
+
+
+def main(pictures: Path) -> None:
+    """The story, once."""
+    pictures.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as work,
+        dummy_card(f"panel{os.getpid()}") as card,
+        panel(Path(work), "--port", str(free_port()), environment=card) as address,
+        Browser(Path(work) / "chromium") as browser,
+    ):
+        browser.open(address)
+        story = Story(browser, pictures)
+        story.play("")
+        story.shot("dark")
+        browser.click("#theme")
+        story.shot("light")
+        browser.click("#theme")
+        browser.size(375, 800)
+        story.shot("narrow", ".lane")
+        browser.size(1280, 800)
+        story.shot("references", ".lane live-wave")
+        story.take()
+        story.shot("takes", "#takes")
+        story.stems()
+        story.shot("stems", "#stems")
+        browser.click("segue-lanes button", "Stop playing here")
+        browser.wait("!document.querySelector('.lane')", 30)
+        story.jam("")
+        story.shot("jam", "#jam")
+        browser.click("segue-jam button", "End the jam")
+        browser.click("segue-strip button", "Change model")
+        browser.wait("Boolean(document.querySelector('dialog select'))")
+        story.shot("model")
+        browser.js("document.querySelectorAll('dialog select')[1].value = 'float32'")
+        browser.click("dialog button", "Load")
+        browser.wait(f"{READY} !== 'ready'", 30)
+        story.shot("loading")
+        browser.wait("/float32/.test(document.querySelector('.model').textContent)", 90)
+        print("the page's errors:", browser.errors)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if sys.argv[1:] else ROOT / "docs")

@@ -1,0 +1,71 @@
+"""The page in a real browser: everything is drawn, nothing is said to the console, keys work, it is 375 px narrow, and
+axe-core has nothing serious to say of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browser import PROGRAM, Browser
+from panel_rig import Rig
+
+from bridge.control import messages
+
+pytestmark = pytest.mark.skipif(not PROGRAM, reason="no Chromium (apt install chromium)")
+AXE = os.environ.get("SEGUE_AXE", "")  # axe.min.js of `npm pack axe-core` (MPL-2, for this test only)
+
+
+@pytest.fixture(scope="module")
+def page(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with Browser(tmp_path_factory.mktemp("chromium")) as browser:
+        browser.open(rig.owner)
+        browser.wait("Boolean(document.querySelector('.lane'))")
+        browser.wait("document.querySelectorAll('.dials .field').length > 20")
+        yield browser
+        assert not browser.errors
+
+
+def test_the_page_shows_the_engines_state(page: Browser) -> None:
+    page.wait("/embedded · cpu · int8/.test(document.querySelector('.model').textContent)")
+    assert page.js("document.title").startswith("Segue: ")
+    page.wait("/Next: prompt/.test(document.querySelector('.next').textContent)")
+    assert page.js("document.querySelector('.seed').textContent") == "1234"
+
+
+def test_keys_play_the_lane(rig: Rig, page: Browser) -> None:
+    page.js("document.activeElement.blur()")
+    for key, row in ((" ", messages.LANE_STOP), ("m", messages.LANE_MUTE), ("n", messages.LANE_RESEED),
+                     ("c", messages.LANE_CANCEL)):  # fmt: skip
+        before = len(rig.engine.came)
+        page.key(key)
+        page.wait("true")
+        page.js("new Promise((done) => setTimeout(done, 100))")
+        assert row in [each.message for each in rig.engine.came[before:]], key
+    page.key("p")
+    page.type("warm piano")
+    page.key("\r", "Enter")
+    page.js("new Promise((done) => setTimeout(done, 100))")
+    prompts = [each.values["text"] for each in rig.engine.came if each.message == messages.LANE_PROMPT]
+    assert prompts == ["warm piano"]
+    page.js("document.activeElement.blur()")
+
+
+@pytest.mark.parametrize("width", [375, 1280])
+def test_nothing_sticks_out(page: Browser, width: int) -> None:
+    page.size(width, 800)
+    page.js("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    assert page.js("document.documentElement.scrollWidth <= innerWidth")
+    page.size(1280, 800)
+
+
+@pytest.mark.skipif(not AXE, reason="axe-core is not there: npm pack axe-core, then SEGUE_AXE=.../axe.min.js")
+@pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
+def test_axe_finds_nothing_serious(page: Browser, dark: bool) -> None:
+    page.js("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    page.js(f"document.documentElement.dataset.theme = {'dark' if dark else 'light'!r}")
+    page.js(Path(AXE).read_text() + ";0")
+    found = page.js("axe.run().then(({ violations }) => violations.map(({ id, impact, nodes }) => "
+                    "[impact, id, nodes.map((each) => each.html.slice(0, 120)).slice(0, 3)]))")  # fmt: skip
+    assert not [each for each in found if each[0] in ("serious", "critical")], found
