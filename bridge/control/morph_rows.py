@@ -27,7 +27,7 @@ LANE_MORPH = rows.request(
     "lane/morph", LANE, Argument("what", "s", "whose weights", choices=WHAT),
     rows.bounded("beats", "f", "how long the weights glide from those before; 0: at once", 0, 100_000, "beats"), AT,
     *(rows.bounded(f"w{number}", "f", f"of number {number}", 0, WEIGHT_MAX, "",
-                   None if number == 1 else 0.0) for number in range(1, PROMPTS_MAX + 1)),
+                   1.0 if number == 1 else 0.0) for number in range(1, PROMPTS_MAX + 1)),
     reply=(_MIX, *PLACED),
     meaning="Sets the weights of a lane's prompts or style regions: the music is conditioned on their mixture. Only "
     f"their proportions count. Styles are the roles `style` and `style2` to `style{STYLES_MAX}`.",

@@ -1,7 +1,7 @@
 """The engine for the panel: its states and events as they come, and what has to be asked for, on a thread.
 
     engine --state/... and events-->         PanelState          an engine with subscriptions
-    engine <--status, lane/status ... 4 times a second--> poll  an older one
+    engine <--status, lane/status ... 4 times a second--> poll       an older one
     engine <--stats, lane/stats, ping, once a second            the latency ledger
 
 An engine that ends and comes back is greeted again by the client; the panel then subscribes again.

@@ -16,6 +16,7 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
+from bridge.control import messages
 from bridge.errors import Busy, OutOfRange, SegueError, WrongType
 from plugin_host.panel import table
 from plugin_host.panel.desk import Desk

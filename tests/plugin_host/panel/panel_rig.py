@@ -41,7 +41,7 @@ class AnyEngine:
     came: list[Request] = field(default_factory=list)
 
     def handlers(self) -> dict[str, Any]:
-        own = (messages.HELLO, messages.BYE, messages.PING, messages.CHALLENGE, messages.SYNC)
+        own = (messages.HELLO, messages.BYE, messages.PING, messages.CHALLENGE, messages.SYNC, *messages.STATE_REQUESTS)
         return {row.address: self._handler(row) for row in messages.REQUESTS if row not in own}
 
     def _handler(self, row: Message) -> Any:
@@ -49,7 +49,7 @@ class AnyEngine:
             messages.STATUS: ("ready", "embedded", "cpu", 1, 8, ""),
             messages.MODEL: ("embedded", 32000, 1, 10.0, "text melody style continue tempo", "CC0", "int8", ""),
             messages.MODEL_LIST: ("embedded", "small melody"),
-            messages.LANE_STATUS: ("playing", 16.0, 3, 1234, "melody", "a host plays it", ""),
+            messages.LANE_STATUS: ("playing", 16.0, 3, 1234, "melody", "a host plays it", "", "1", "1"),
             messages.LANE_RING: ("segue-1-0",),
             messages.LANE_SCHEDULED: (2, "7 prompt 16, 8 mute 24"),
         }.get(row, tuple(value_of(column) for column in row.reply))
