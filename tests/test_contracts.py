@@ -36,7 +36,7 @@ ORDER = {
     ),
     "plugin_host": (
         "console", "playback", "client", "oscquery", "host", "plugin", "sync", "run", "jam", "doctor", "demo",
-        "history", "takes", "render", "bench",
+        "history", "render", "takes", "bench",
         "cli",
     ),
 }  # fmt: skip
