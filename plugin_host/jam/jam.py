@@ -131,6 +131,7 @@ class Jam:
                 self._play_offline(self.session, player)
             else:
                 self._play(self.session, engine, player, lanes)
+            self.deck.stand()
         return recorder.close()
 
     def _player(self) -> FilePlayer | None:
