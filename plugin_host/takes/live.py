@@ -56,6 +56,11 @@ class Bars:
         """The first sample in the recording.  [any]"""
         return self.stretch.first + self.stretch.grid.bar_start(self.start) - self.stretch.begin
 
+    @property
+    def end(self) -> int:
+        """The sample behind its last one.  [any]"""
+        return self.stretch.first + self.stretch.grid.bar_start(self.stop) - self.stretch.begin
+
 
 @dataclass(frozen=True)
 class LiveOrder:
@@ -174,17 +179,25 @@ def _holding(lanes: Sequence[LaneJournal], start: int, stop: int) -> tuple[LaneJ
 
 
 def _last(history: History, lane: LaneJournal, order: LiveOrder, show: Show) -> tuple[Recipe, Audio]:
-    """The last bars that have music in them."""
+    """The recipe and the music of the last bars that have music in them."""
     found = render(lane.folder, show, order.repair)
     show("")
+    recipe = _recipe(history, lane, last_bars(lane, found.audio, order.last), order)
+    return recipe, _cut(found, recipe)
+
+
+def last_bars(lane: LaneJournal, audio: Audio, count: int) -> Bars:
+    """The last bars, `count` at most, that were heard in one piece and end with music; RenderError for none.  [any]
+
+    `audio` is what was heard, float32 [n, channels].
+    """
     for stretch in reversed(lane.stretches):
         first, stop = _whole_bars(stretch)
-        while stop > first and not _part(found, Bars(stretch, stop - 1, stop)).any():
+        while stop > first:
+            bar = Bars(stretch, stop - 1, stop)
+            if audio[bar.first : bar.end].any():
+                return Bars(stretch, max(first, stop - count), stop)
             stop -= 1
-        if stop > first:
-            bars = Bars(stretch, max(first, stop - order.last), stop)
-            recipe = _recipe(history, lane, bars, order)
-            return recipe, _cut(found, recipe)
     raise RenderError(f"{lane.folder} has no whole bar of music")
 
 
@@ -194,11 +207,6 @@ def _whole_bars(stretch: Stretch) -> tuple[int, int]:
     return max(0, grid.next_bar(stretch.begin)), grid.bar_at(stretch.end)
 
 
-def _part(found: Rendered, bars: Bars) -> Audio:
-    grid = bars.stretch.grid
-    return found.audio[bars.first : bars.first + grid.bar_start(bars.stop) - grid.bar_start(bars.start)]
-
-
 # -- nodes ----------------------------------------------------------------------------------------------
 
 
@@ -206,8 +214,7 @@ def _recipe(history: History, lane: LaneJournal, bars: Bars, order: LiveOrder) -
     """The recipe of bars of a lane; copies its journal into the session, if it is elsewhere."""
     name, sha256 = in_session(history.folder, lane.folder, lane.n_bytes)
     grid = bars.stretch.grid
-    end = bars.first + grid.bar_start(bars.stop) - grid.bar_start(bars.start)
-    asked = _asked(lane.asked, bars.first, end)
+    asked = _asked(lane.asked, bars.first, bars.end)
     if not asked:
         raise RenderError(f"{lane.folder}: Segue played nothing up to bar {bars.stop}")
     prompts = list(dict.fromkeys(each.prompt for each in asked if each.prompt))
