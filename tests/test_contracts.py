@@ -36,7 +36,7 @@ ORDER = {
     ),
     "plugin_host": (
         "console", "playback", "client", "oscquery", "host", "plugin", "sync", "run", "jam", "doctor", "demo",
-        "history", "takes", "render", "bench", "panel",
+        "history", "render", "takes", "bench", "panel",
         "cli",
     ),
 }  # fmt: skip

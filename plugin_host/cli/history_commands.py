@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from plugin_host.cli import live_command
 from plugin_host.cli import take_commands as shared
 from plugin_host.cli.guard import guarded
 from plugin_host.cli.options import Device, Precision, Prompt, SecretFile, Seed, Weights
@@ -25,7 +26,7 @@ takes = typer.Typer(
     rich_markup_mode=None,
     help="The history of a session: every take that was made, as a tree. `segue take` adds to it.",
     epilog="\b\nsegue takes list\nsegue takes extend --bars 8 --takes 4\nsegue takes switch C --at 13\n"
-    "segue takes keep 7\nsegue takes export --out song.wav",
+    "segue takes live gig --last 8\nsegue takes keep 7\nsegue takes export --out song.wav",
 )
 
 
@@ -123,6 +124,7 @@ def again(
     from plugin_host.takes.engines import hot_engine
     from plugin_host.takes.errors import TakeError
     from plugin_host.takes.extend import make_again
+    from plugin_host.takes.live import live_again
     from plugin_host.takes.record import recipe_of
     from plugin_host.takes.tell import line_of
 
@@ -131,6 +133,9 @@ def again(
         node = history.node(number)
         if not history.has_file(node):
             recipe = recipe_of(history, node)
+            if recipe.live:
+                print_line(line_of(live_again(history, number, screen.show)))
+                return
             if not (model or port or recipe.model_is_named):
                 raise TakeError(
                     f"it was made with a model in a folder; say --model {recipe.model.name!r} if you trust it"
@@ -247,14 +252,19 @@ def export(
     bits: shared.BitsOption = shared.Bits.B24,
     session: Session = HERE,
 ) -> None:
-    """Write what is heard from the beginning to the head, or to a take, as one WAV file."""
+    """Write what is heard from the beginning to the head, or to a take, as one WAV file.
+
+    Takes that were played live, and have no file yet, are rendered first.
+    """
+    from plugin_host.console.screen import Screen
     from plugin_host.history import head
     from plugin_host.history.path import path_to
     from plugin_host.takes.join import export as write
+    from plugin_host.takes.live import with_files
 
     with _open(session) as history:
         pieces = path_to(history, number, max(0, at - 1)) if number else head.pieces(history)
-        n_samples = write(history, pieces, out, int(bits.value))
+        n_samples = write(history, with_files(history, pieces, Screen().show), out, int(bits.value))
         bars = pieces[-1].stop_bar - pieces[0].start_bar
         print_line(f"  {out}  {bars} bars, {n_samples / pieces[0].node.rate_hz:.2f} s, {len(pieces)} takes")
 
@@ -288,11 +298,12 @@ def gc(
 @takes.command()
 @guarded
 def check(session: Session = HERE) -> None:
-    """Check that the session is whole: database, tree, and every file's checksum. Exit code 1 if not."""
+    """Check that the session is whole: database, tree, every file's checksum, journals. Exit code 1 if not."""
     from plugin_host.history.check import faults_of
+    from plugin_host.takes.live import live_faults
 
     with _open(session) as history:
-        faults = list(faults_of(history))
+        faults = [*faults_of(history), *live_faults(history)]
         for line in faults:
             print_line(f"  {line}")
         print_line(f"{len(history.nodes())} takes, {len(faults)} faults")
@@ -332,4 +343,5 @@ def info(
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line.  [main]"""
     app.command(short_help="Say what a session's folder or a file is.")(info)
+    live_command.add_to(takes)
     app.add_typer(takes, name="takes", short_help="The history of a session: keep, undo, find.")

@@ -12,6 +12,7 @@ from bridge.control.jam_rows import JAM_PORT
 from plugin_host.cli.guard import guarded
 from plugin_host.cli.options import Device, MidiIn, Precision, SecretFile, Seed, SoundDevice, SyncMode, Weights, Who
 from plugin_host.cli.take_commands import Meter, Model, Port, Preset, Rate, engine_of, meter_of
+from plugin_host.console.screen import print_line
 
 
 class Way(StrEnum):
@@ -42,7 +43,9 @@ Prompts = Annotated[list[str] | None, typer.Option(help="A description of the mu
 Follow = Annotated[Followed, typer.Option(help="accompany: follow your melody and chords, or sound like you.")]
 Lanes = Annotated[int, typer.Option(min=1, max=4, help="How many players Segue is.")]
 Out = Annotated[Path, typer.Option(help="Folder for the recording; if it has one, a new one beside it.")]
-Keep = Annotated[bool, typer.Option("--keep", help="Also write each of Segue's turns as a file.")]
+Keep = Annotated[
+    bool, typer.Option("--keep", help="Also write each of Segue's turns as a file, and make it a take (segue takes).")
+]
 TotalBars = Annotated[int, typer.Option(min=0, help="End after so many bars; 0: with the file, or never.")]
 Offline = Annotated[bool, typer.Option("--offline", help="With a file: as fast as possible, by the same rules.")]
 Presses = Annotated[
@@ -119,7 +122,24 @@ def _run(midi: tuple[str, str], out: Path, offline: bool, **values: Any) -> None
         raise typer.BadParameter("--offline is not in real time: no --sync with it")
     if offline and not isinstance(values["source"], Path):
         raise typer.BadParameter("--offline needs a sound file as the player: --in FILE")
-    run_jam(JamOptions(sync=synced, out=out, offline=offline, **values))
+    recorded = run_jam(JamOptions(sync=synced, out=out, offline=offline, **values))
+    if values["keep"]:
+        _keep_turns(recorded.folder, values["engine"].port)
+
+
+def _keep_turns(folder: Path, port: int) -> None:
+    """Make Segue's turns takes of the session that the recording's folder is."""
+    from plugin_host.jam.jam import JOURNALS
+    from plugin_host.jam.recording.journal import read_journal
+    from plugin_host.takes.live import add_turns
+
+    turns = [(int(line["bar"]), int(line["until"])) for line in read_journal(folder / "session.jsonl")
+             if line.get("kind") == "turn" and line["until"] > line["bar"]]  # fmt: skip
+    if port:
+        print_line("the turns are no takes yet: `segue takes live` makes them of the running engine's --journal")
+    elif turns:
+        added = add_turns(folder, folder / JOURNALS, turns, print_line)
+        print_line(f"{len(added)} turns are takes: segue takes list -s {folder}; segue takes export --take 1 ...")
 
 
 def _source(text: str) -> str | int | Path | None:

@@ -9,7 +9,7 @@ The timeline begins at the session sample where the count-in ends.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -104,6 +104,12 @@ class JamDeck:
             self.timeline.advance(n)
             self.sample += n
             done += n
+
+    def stand(self) -> None:
+        """Tell the engine where the jam has ended, after its last block.  [main]"""
+        here = replace(self.timeline.now, playing=False)
+        for processor in self.processors:
+            processor.process(self._scratch[:1], here)
 
     def _put(self, position: int, captured: Audio, played: Audio) -> None:
         n = len(played) if self.ends_at is None else max(0, min(len(played), self.ends_at - self.sample))

@@ -31,8 +31,10 @@ def jam_engine(
     say: Callable[[str], None],
     receive: Callable[[Event], None],
     patient: bool = False,
+    journal: Path | None = None,
 ) -> Iterator[JamEngine]:
     """A context with the engine, hot; a child ends with it. `patient`: for jams that are not in real time.
+    A child writes its lanes' journals into the folder `journal`.
 
     Raises the engine's errors.  [main]
     """
@@ -48,7 +50,8 @@ def jam_engine(
         with client_at(request.port) as client:
             yield JamEngine(client, lambda: None)
         return
-    process = EngineProcess(free_port(), log, request.arguments)
+    kept = [] if journal is None else ["--journal", str(journal.absolute())]
+    process = EngineProcess(free_port(), log, [*request.arguments, *kept])
     say(f"engine: starting, model {request.model}, device {request.device}")
     try:
         process.start()

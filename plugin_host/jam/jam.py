@@ -54,6 +54,7 @@ from plugin_host.sync.sync import Sync
 LOOK_SECONDS = 0.005
 SHOW_SECONDS = 0.05
 FIGURES_SECONDS = 10.0
+JOURNALS = "journal"  # folder of the engine's journals, in that of the recording
 SWITCH_SECONDS = 0.0005  # between Python's threads, so that the audio thread waits for none
 
 
@@ -105,7 +106,10 @@ class Jam:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-")))
             log = folder / "engine.log"
-            engine = stack.enter_context(jam_engine(options.engine, log, self._say, self._receive, options.offline))
+            journal = options.out / JOURNALS if options.keep else None
+            engine = stack.enter_context(
+                jam_engine(options.engine, log, self._say, self._receive, options.offline, journal)
+            )
             for line in described(engine.client):
                 self.display.say(line)
             recorder = JamRecorder(options.out, options.rate_hz, CHANNELS, self._say, waits=options.offline)
@@ -127,6 +131,7 @@ class Jam:
                 self._play_offline(self.session, player)
             else:
                 self._play(self.session, engine, player, lanes)
+            self.deck.stand()
         return recorder.close()
 
     def _player(self) -> FilePlayer | None:
@@ -200,6 +205,7 @@ class Jam:
             session = self.session
             begin, end = (session.time.sample_of(number * session.time.per_bar) for number in (bar, until))
             self._turns.keep(session.parts.memory.own(begin, end), bar)
+            session.notes.note("turn", session.time.beats, bar=bar, until=until)
 
     def _round_trip_samples(self) -> int:
         """As it was given, or measured by `segue doctor --audio`; else 0, and a line that says so."""

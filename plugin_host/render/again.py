@@ -15,7 +15,8 @@ from typing import Any
 from bridge.ring.form import Audio
 from bridge.ring.reader import RingReader
 from plugin_host.playback.counters import Counters
-from plugin_host.render.heard import HeardHost, RenderError, transport_of
+from plugin_host.render.heard import HeardHost, transport_of
+from plugin_host.render.places import RenderError
 
 JOURNAL = "journal.jsonl"
 END_SECONDS = 10.0
@@ -44,10 +45,10 @@ def lanes_of(folder: Path) -> list[Path]:
     return found
 
 
-def render(folder: Path, show: Callable[[str], None], repair: bool = False) -> Rendered:
+def render(folder: Path, show: Callable[[str], None], repair: bool = False, n_samples: int | None = None) -> Rendered:
     """Make again what was heard of a lane; with `repair` what was late or held is as it should have been.
 
-    RenderError if that is not possible.  [main]
+    With `n_samples` no more than that. RenderError if that is not possible.  [main]
     """
     began = time.monotonic()
     with _engine(folder, repair) as engine:
@@ -62,8 +63,10 @@ def render(folder: Path, show: Callable[[str], None], repair: bool = False) -> R
                     break
                 host.play(transport_of(said["host"]), int(said["sample"]))
                 show(f"{folder.name}: {said['sample'] / first['rate_hz']:.0f} s")
+                if n_samples is not None and host.made_samples >= n_samples:
+                    break
             host.end()
-            audio = host.audio
+            audio = host.audio[:n_samples]
         finally:
             host.processor.offer(None)
             reader.close()

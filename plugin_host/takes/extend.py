@@ -88,6 +88,8 @@ def make_again(history: History, number: int, engine: HotEngine, say: Say, show:
     if history.has_file(node):
         return node
     recipe = recipe_of(history, node)
+    if recipe.live:
+        raise HistoryError(f"take {number} was played live: its journal makes it again, no model")
     regions = tuple(kept(region, history.folder) for region in recipe.regions)
     path, _, _ = one(replace(recipe, regions=regions), engine, history.folder, "wav", "", f"take {number}", say, show)
     return history.made_again(number, name_inside(history.folder, path))

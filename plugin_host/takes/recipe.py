@@ -27,6 +27,7 @@ from bridge.control.time_rows import DENOMINATORS
 from bridge.errors import SegueError
 from bridge.time.units import Signature, beats_to_seconds
 from plugin_host.takes.errors import TakeError
+from plugin_host.takes.live_note import LIVE_COLUMNS, LiveNote
 from plugin_host.takes.loudness import check_request
 
 VERSION = 1
@@ -96,6 +97,7 @@ class Recipe:
     bits: int = 24
     key: str = ""
     stem: StemNote = StemNote()
+    live: LiveNote = LiveNote()  # noqa: RUF009 - frozen
     note: str = ""  # what was omitted on reading
     tokens: bytes = field(default=b"", compare=False, repr=False)  # codes of the take just made; not in its file
 
@@ -132,6 +134,8 @@ def to_json(recipe: Recipe, with_audio: bool = True) -> str:
     }  # fmt: skip
     if recipe.stem.lane:
         table["stem"] = vars(recipe.stem)
+    if recipe.live:
+        table["live"] = vars(recipe.live)
     return json.dumps(table, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -204,7 +208,10 @@ def from_json(text: str | bytes) -> Recipe:
     regions = _regions(table.get("regions", []))
     stem = StemNote(**_checked(_table(table.get("stem", {})), _STEM))
     got["loop"] = bool(got["loop"])
-    return Recipe(**got, signature=signature, values=values, model=model, regions=regions, stem=stem, note=note)
+    live = LiveNote(**_checked(_table(table.get("live", {})), LIVE_COLUMNS))
+    return Recipe(
+        **got, signature=signature, values=values, model=model, regions=regions, stem=stem, live=live, note=note
+    )
 
 
 def _marks(text: str | bytes) -> int:

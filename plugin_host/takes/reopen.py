@@ -44,6 +44,8 @@ def describe(recipe: Recipe) -> Iterator[str]:
     yield f"model: {plain(recipe.model.name)}, {recipe.model.precision}, weights {weights}"
     if recipe.stem.lane:
         yield f"stem: {' '.join(_stem_words(recipe.stem))}"
+    if recipe.live:
+        yield f"played live: {plain(recipe.live.journal)}, from sample {recipe.live.first} of what was heard"
     if recipe.prompt:
         yield f"prompt: {plain(recipe.prompt)}"
     for region in recipe.regions:
@@ -76,6 +78,8 @@ def make_again(
     recipe = varied.of(found.recipe)
     if recipe.stem.parts:
         raise TakeError(f"{found.path.name} is the sum of the stems beside it ({recipe.stem.parts}): open those")
+    if recipe.live:
+        raise TakeError(f"{found.path.name} was played live: `segue takes again` makes it again in its session")
     for region in recipe.regions:
         region_bytes(region)  # before an engine is started
     with hot_engine(request, screen.say) as engine:

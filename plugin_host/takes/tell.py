@@ -18,7 +18,8 @@ def line_of(node: Node) -> str:
     """A node as a line of text.  [any]"""
     marks = [
         "*" * node.rating, "kept" if node.kept else "", "discarded" if node.discarded else "",
-        f"{node.lane}" if node.lane else "", f"from take {node.source}" if node.source else "",
+        f"{node.lane}" if node.lane else "", "live" if "live" in node.recipe else "",
+        f"from take {node.source}" if node.source else "",
     ]  # fmt: skip
     prompt = plain(node.prompt)[:PROMPT_MAX]
     words = [

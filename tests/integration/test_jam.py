@@ -15,9 +15,11 @@ import numpy as np
 import pytest
 import soundfile
 from engine_rig import Engine, wait_for
+from typer.testing import CliRunner
 
 from bridge.control.jam_rows import JAM_ERROR, JAM_LISTEN, JAM_OK, JAM_PRESS, JAM_ROOT, JAM_STATE
 from bridge.control.packet import encode, parse
+from plugin_host.cli.main import app
 from plugin_host.client.engine_process import free_port
 from plugin_host.client.engine_request import EngineRequest
 from plugin_host.jam.jam import Jam
@@ -94,6 +96,22 @@ def test_presses_are_repeated_from_a_journal_and_the_first_loop_sets_the_tempo(
     np.testing.assert_array_equal(music[begin + 1_000 : begin + 2 * BAR], loop[1_000:])
     assert not music[:begin].any()
     assert music[begin + 2 * BAR :].any()
+
+
+def test_kept_turns_are_takes_that_hold_what_was_heard(player: Path, tmp_path: Path) -> None:
+    def segue(*words: object) -> str:
+        said = CliRunner().invoke(app, [str(word) for word in words])
+        assert said.exit_code == 0, said.output
+        return said.output
+
+    folder, out = tmp_path / "jam", tmp_path / "turn.wav"
+    quick = ("--offline", "--bpm", 240, "--bars", 1, "--total-bars", 2, "--seed", 5, "--prompt", "answer")
+    segue("jam", "--in", player, "--out", folder, "--keep", *quick)
+    assert "1  A  bars 2 to 2  seed 5  lane-0  live" in segue("takes", "list", "-s", folder)
+    segue("takes", "export", "--take", 1, "--out", out, "-s", folder)
+    turn, made = (soundfile.read(path)[0] for path in (folder / "turn-001-bar-2.wav", out))
+    assert np.abs(turn).max() > 0.01
+    np.testing.assert_allclose(made, turn, rtol=0, atol=1.01 * 2**-23, err_msg="but for the rounding to 24 bits")
 
 
 def test_a_jam_is_played_by_osc(player: Path, engine: Engine, tmp_path: Path) -> None:

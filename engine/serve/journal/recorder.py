@@ -208,6 +208,8 @@ class RecordedRing(RingWriter):
 
     def close(self) -> None:
         """See `RingWriter`.  [any]"""
+        if self.journal is not None:
+            self.transport()  # where the host is at last
         journal, self.journal = self.journal, None
         super().close()
         if journal is not None:

@@ -363,5 +363,6 @@ def _note_begin(renderer: StreamRenderer, placement: StreamPlacement, taken_over
         journal.end("another model goes on with the music")
     elif journal is not None:
         about = {"model": model.name, "codec": model.codec_runtime, "threads": torch.get_num_threads()}
+        about["precision"] = model.executor.precision
         inputs = {"settings": renderer.settings, "seed": renderer.seed, "region": renderer.region}
         journal.note("begin", placement=placement, **inputs, **about)

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from plugin_host.cli.main import app
 from plugin_host.render.again import JOURNAL, lanes_of
-from plugin_host.render.heard import RenderError, transport_of
+from plugin_host.render.heard import transport_of
+from plugin_host.render.places import RenderError
 
 
 def test_the_lanes_of_a_session(tmp_path: Path):

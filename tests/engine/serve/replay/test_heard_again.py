@@ -20,6 +20,7 @@ from engine.serve.lane.generate_loop import GenerateLoop
 from engine.serve.replay.lane import PlayedLane
 from plugin_host.playback.processor import Processor
 from plugin_host.render.heard import HeardHost
+from plugin_host.render.journal import read_lane
 
 HALF = 94 * BLOCK  # half a second
 
@@ -106,6 +107,7 @@ def check(live: LiveHost, folder: Path) -> HeardHost:
     assert np.abs(live.heard).max() > 0.01
     assert len(again) == len(live.heard)
     assert np.array_equal(again, live.heard)
+    assert read_lane(folder).stretches == tuple(host.stretches), "known without the music, too"
     return host
 
 
