@@ -19,6 +19,7 @@ from plugin_host.cli.bench_command import add_to as add_bench
 from plugin_host.cli.guard import EXIT_FAULT, EXIT_SOUND_CARD, guarded
 from plugin_host.cli.history_commands import add_to as add_history
 from plugin_host.cli.jam_command import add_to as add_jam
+from plugin_host.cli.midi_command import add_to as add_midi
 from plugin_host.cli.options import (
     EPILOG,
     Bars,
@@ -26,8 +27,10 @@ from plugin_host.cli.options import (
     Device,
     EnginePort,
     LinkOut,
+    Midi,
     MidiClockOut,
     MidiIn,
+    MidiMapFile,
     Precision,
     Prompt,
     Reference,
@@ -42,12 +45,14 @@ from plugin_host.cli.options import (
     Values,
     Weights,
     Who,
+    controller_of,
     values_of,
 )  # fmt: skip
 from plugin_host.cli.plugin_commands import add_to as add_plugin
 from plugin_host.cli.render_command import add_to as add_render
 from plugin_host.cli.stems_command import add_to as add_stems
 from plugin_host.cli.take_commands import add_to as add_takes
+from plugin_host.cli.take_commands import meter_of
 from plugin_host.cli.watch_commands import add_to as add_watch
 from plugin_host.console.screen import print_line
 
@@ -190,9 +195,10 @@ def host(
     midi_clock_out: MidiClockOut = "",
     tap_note: TapNote = -1,
     link_out: LinkOut = False,
+    midi: Midi = "",
+    midi_map: MidiMapFile = None,
 ) -> None:
     """Play with a running engine (`segue engine`), on a sound card or into a file."""
-    from bridge.time.units import Signature
     from plugin_host.cli.host_command import HostOptions, run_host
     from plugin_host.console.screen import Screen
     from plugin_host.run.performance import PlaybackOptions
@@ -204,14 +210,11 @@ def host(
         raise typer.BadParameter("--offline is not in real time: no --sync, --midi-clock-out or --link-out with it")
     if out is not None and bars == 0:
         raise typer.BadParameter("--out needs --bars: a file must end")
-    try:
-        meter = Signature(*(int(part) for part in signature.split("/")))
-    except (ValueError, TypeError) as error:
-        raise typer.BadParameter(f"--signature {signature}: {error}") from None
-    secret = _secret(secret_file)
-    request = RegionRequest(reference.value, region, bpm, bars, rate, meter, region_bpm=region_bpm)
+    secret, own = _secret(secret_file), values_of(values)
+    request = RegionRequest(reference.value, region, bpm, bars, rate, meter_of(signature), region_bpm=region_bpm)
     playback = PlaybackOptions(out is None, _sound_device(sound_device), offline, synced)
-    run_host(HostOptions(request, playback, prompt, preset, seed, values_of(values), port, secret, out), Screen())
+    hands = controller_of(midi, midi_map)
+    run_host(HostOptions(request, playback, prompt, preset, seed, own, port, secret, out, hands), Screen())
 
 
 @app.command(short_help="Load another model into a running engine.")
@@ -296,6 +299,7 @@ def version() -> None:
 
 
 add_jam(app)
+add_midi(app)
 add_takes(app)
 add_history(app)
 add_render(app)

@@ -81,6 +81,13 @@ MidiIn = Annotated[
 ]
 MidiClockOut = Annotated[str, typer.Option(help="MIDI port for Segue's clock; virtual:NAME creates one.")]
 TapNote = Annotated[int, typer.Option(min=-1, max=127, help="Number of the note on --midi-in that taps the tempo.")]
+Midi = Annotated[
+    str, typer.Option(help="MIDI port of a controller that plays Segue, by part of its name; virtual:NAME creates one.")
+]
+MidiMapFile = Annotated[
+    Path | None, typer.Option("--midi-map", "--map", help="File that maps its controls; by default what was learned.")
+]
+Controller = tuple[str, Path | None]  # port and map
 LinkOut = Annotated[bool, typer.Option("--link-out", help="Lead an Ableton Link session; sends to the local network.")]
 SyncBench = Annotated[bool, typer.Option("--sync", help="Measure the distance from the beat instead.")]
 SyncMinutes = Annotated[
@@ -97,6 +104,13 @@ SyncOnly = Annotated[
     ),
 ]
 JamBench = Annotated[bool, typer.Option("--jam", help="Measure jams instead; needs JACK.")]
+
+
+def controller_of(port: str, map_file: Path | None) -> Controller:
+    """A MIDI controller's port, "" for none, and its map; BadParameter for a map without a port.  [main]"""
+    if map_file is not None and not port:
+        raise typer.BadParameter("--midi-map needs --midi, the controller's MIDI port")
+    return port, map_file
 
 
 def values_of(pairs: list[str] | None) -> dict[str, float]:
