@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from plugin_host.cli.guard import guarded
-from plugin_host.cli.options import Device, JamBench, SyncBench, SyncMinutes, SyncOnly, SyncSeconds, SyncTempi
+from plugin_host.cli.options import (
+    Device,
+    JamBench,
+    MidiBench,
+    SyncBench,
+    SyncMinutes,
+    SyncOnly,
+    SyncSeconds,
+    SyncTempi,
+)
 
 if TYPE_CHECKING:
     from plugin_host.bench.models import Table
@@ -46,6 +55,7 @@ def bench(
     tempo_seconds: SyncSeconds = 300.0,
     only: SyncOnly = "",
     jam: JamBench = False,
+    midi: MidiBench = False,
 ) -> None:
     """Measure this computer: the ring, the model's speed, time to first sound.
 
@@ -58,12 +68,18 @@ def bench(
     segue bench --models small --fast             # one model's speed
     segue bench --sync --quick                    # the beat, about two minutes
     segue bench --jam --minutes 10                # jams; needs JACK
+    segue bench --midi                            # from a MIDI controller to a parameter
     """
     from plugin_host.console.screen import Screen
 
-    _one_kind(sync + bool(models) + jam, bool(precision or fast or threads or limit_minutes) and not models)
+    _one_kind(sync + bool(models) + jam + midi, bool(precision or fast or threads or limit_minutes) and not models)
     if jam:
         _bench_jam(out, minutes, only)
+        return
+    if midi:
+        from plugin_host.bench.midi import run_midi_bench
+
+        run_midi_bench(out or Path("segue-midi-bench.json"), device, quick, Screen())
         return
     if sync:
         from plugin_host.bench.sync.command import parse_options, run_sync_bench
@@ -83,7 +99,7 @@ def bench(
 
 def _one_kind(kinds: int, models_only: bool) -> None:
     if kinds > 1:
-        raise typer.BadParameter("--sync, --models and --jam measure different things: choose one")
+        raise typer.BadParameter("--sync, --models, --jam and --midi measure different things: choose one")
     if models_only:
         raise typer.BadParameter("--precision, --fast, --threads and --limit-minutes need --models")
 

@@ -103,6 +103,9 @@ SyncOnly = Annotated[
         "latency,trade,accompany,offline,kill."
     ),
 ]
+MidiBench = Annotated[
+    bool, typer.Option("--midi", help="Measure the time from a control change to its parameter instead.")
+]
 JamBench = Annotated[bool, typer.Option("--jam", help="Measure jams instead; needs JACK.")]
 
 

@@ -22,6 +22,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bridge.control.rows import LANES_MAX
 from plugin_host.console.output import put
@@ -147,7 +148,7 @@ def _given(binding: Binding) -> dict[str, object]:
     return {key: value for key, value in binding.target.given.items() if key not in left_out}
 
 
-def _ends(binding: Binding) -> dict[str, float]:
+def _ends(binding: Binding) -> dict[str, Any]:
     return {} if binding.curve is None else {"low": binding.curve.low, "high": binding.curve.high}
 
 

@@ -146,7 +146,7 @@ class MidiSession:
                 named = target.row.check(target.values(value))
                 self._handle(target.row, named)
             elif not target.for_jam:
-                self._client.send(target.row, *target.values(value))
+                self._client.send(target.row, *target.values(value)[1:])  # it counts ids itself
             else:
                 self._jam.sendto(target.row.pack(*target.values(value)), ("127.0.0.1", self._options.jam_port))
         except (SegueError, OSError) as fault:

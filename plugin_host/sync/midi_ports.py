@@ -68,7 +68,7 @@ def open_messages(name: str, received: Callable[[Any, float], None]) -> Callable
 
     midi = backend()
     port = opened(midi.open_input, midi.get_input_names, name, callback=timed)[1]
-    return port.close  # type: ignore[no-any-return]
+    return port.close
 
 
 def open_output(name: str) -> tuple[Callable[[str, int], None], Callable[[], None]]:
