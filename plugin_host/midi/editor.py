@@ -27,10 +27,12 @@ from plugin_host.midi.mapper import Mapper
 SHOWN = 12  # rows that an error names
 
 
-def own_map(name: str = "midi") -> Path:
-    """Where a map is kept that has no other file; `SEGUE_CONFIG` is another folder.  [any]"""
-    chosen = os.environ.get("SEGUE_CONFIG")
-    return (Path(chosen) if chosen else Path(platformdirs.user_config_dir("segue"))) / f"{name}.toml"
+def map_path(chosen: Path | None, jam: bool) -> Path:
+    """The file of the map: the chosen one, or that in the player's settings; `SEGUE_CONFIG` is their folder.  [any]"""
+    if chosen is not None:
+        return chosen
+    folder = os.environ.get("SEGUE_CONFIG") or platformdirs.user_config_dir("segue")
+    return Path(folder) / ("midi-jam.toml" if jam else "midi.toml")
 
 
 def find_map(path: Path, lane: int | None, jam: bool) -> MidiMap:

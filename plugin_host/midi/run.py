@@ -13,6 +13,7 @@ from plugin_host.client.udp_connection import Event
 from plugin_host.console.keys import Keys
 from plugin_host.console.output import save_wav
 from plugin_host.console.screen import Screen
+from plugin_host.midi.editor import find_map, map_path
 from plugin_host.midi.melody import RATE_HZ, read_melody, render
 from plugin_host.midi.prompt import HELP, LinePrompt
 from plugin_host.midi.send_melody import send_melody
@@ -51,6 +52,8 @@ def run_midi(options: MidiRun) -> None:
         if options.wav is not None:
             save_wav(options.wav, render(melody, options.bpm), RATE_HZ)
             screen.say(f"  {options.wav}")
+    if options.device:
+        find_map(map_path(options.map, options.jam), options.lane, options.jam)
     session: list[MidiSession] = []
 
     def receive(event: Event) -> None:

@@ -29,7 +29,7 @@ from plugin_host.client.client import EngineClient
 from plugin_host.client.udp_connection import Event
 from plugin_host.midi.binding import Binding, bind
 from plugin_host.midi.devices import MidiDevice
-from plugin_host.midi.editor import MapEditor, find_map, own_map
+from plugin_host.midi.editor import MapEditor, find_map, map_path
 from plugin_host.midi.errors import MelodyError
 from plugin_host.midi.lights import light_messages
 from plugin_host.midi.mapper import Lit, Mapper
@@ -71,7 +71,7 @@ class MidiSession:
         self._show = say
         self._said: dict[str, float] = {}
         self._mapper = Mapper(self._send, self._light, self._moved)
-        path = options.map or own_map("midi-jam" if options.jam else "midi")
+        path = map_path(options.map, options.jam)
         self.editor = MapEditor(path, find_map(path, options.lane, options.jam), self._mapper, self.say, self._tell)
         self._recorder = NoteRecorder(options.bpm, options.signature) if options.bpm else None
         self._values = EngineValues(client, self._mapper, self.say)
