@@ -68,24 +68,17 @@ def bench(
     segue bench --models small --fast             # one model's speed
     segue bench --sync --quick                    # the beat, about two minutes
     segue bench --jam --minutes 10                # jams; needs JACK
-    segue bench --midi                            # from a MIDI controller to a parameter
     """
     from plugin_host.console.screen import Screen
 
     _one_kind(sync + bool(models) + jam + midi, bool(precision or fast or threads or limit_minutes) and not models)
-    if jam:
-        _bench_jam(out, minutes, only)
-        return
-    if midi:
-        from plugin_host.bench.midi import run_midi_bench
-
-        run_midi_bench(out or Path("segue-midi-bench.json"), device, quick, Screen())
+    if jam or midi:
+        _bench_jam(out, minutes, only) if jam else _bench_midi(out, device, quick)
         return
     if sync:
         from plugin_host.bench.sync.command import parse_options, run_sync_bench
 
-        options = parse_options(out, device, quick, minutes, tempi, tempo_seconds, only)
-        run_sync_bench(options, Screen())
+        run_sync_bench(parse_options(out, device, quick, minutes, tempi, tempo_seconds, only), Screen())
         return
     if models:
         from plugin_host.bench.models import Table
@@ -111,6 +104,13 @@ def _bench_models(table: Table, out: Path | None) -> None:
     screen, path = Screen(), out or Path("segue-bench-models.json")
     run_table(table, path, screen)
     screen.say(f"written to {path}, {path.with_suffix('.txt').name} and {path.with_suffix('.png').name}")
+
+
+def _bench_midi(out: Path | None, device: str, quick: bool) -> None:
+    from plugin_host.bench.midi import run_midi_bench
+    from plugin_host.console.screen import Screen
+
+    run_midi_bench(out or Path("segue-midi-bench.json"), device, quick, Screen())
 
 
 def _bench_jam(out: Path | None, minutes: float, only: str) -> None:

@@ -50,10 +50,10 @@ class MidiDevice:
             return
         self._looked_at = seconds
         with suppress(SourceError):
-            if not self._name.startswith(VIRTUAL):
-                self._look_for_input()
             if not self._out_name.startswith(VIRTUAL):
                 self._look_for_output()
+            if not self._name.startswith(VIRTUAL):
+                self._look_for_input()
 
     def _look_for_input(self) -> None:
         names = list(self._midi.get_input_names())

@@ -134,6 +134,16 @@ class Mapper:
                     if changed:
                         self._show(hand, float(playing), seconds)
 
+    def show_all(self, seconds: float) -> None:
+        """Show every value that is known, as to a device that has just come.  [any]"""
+        with self._lock:
+            for hand in self._rows.hands:
+                curve, turns = hand.binding.curve, hand.binding.turns
+                if hand.value is not None and curve is not None:
+                    self._show(hand, curve.position(hand.value) if turns else float(hand.on), seconds)
+                elif hand.on and hand.binding.mode != "trigger":
+                    self._show(hand, 1.0, seconds)
+
     # -- moves ----------------------------------------------------------------------------------------------
 
     def _move(self, hand: _Hand, move: Move, seconds: float) -> None:
@@ -193,7 +203,8 @@ class Mapper:
             target = binding.target if hand.on or binding.other is None else binding.other
             self._send(target, None)
             self._moved(binding, float(hand.on), True)
-        self._show(hand, float(hand.on), seconds)
+        if binding.mode != "trigger" or binding.curve is not None:
+            self._show(hand, float(hand.on), seconds)
 
     def _down(self, hand: _Hand, move: Move) -> bool | None:
         """Whether a switch went down (False: up); None for neither."""
@@ -234,7 +245,8 @@ class Mapper:
             hand.caught = False
         if hand.binding.relative:
             hand.position = None
-        hand.on = abs(value - curve.high) < abs(value - curve.low)
+        nearer = abs(value - curve.high) < abs(value - curve.low)
+        hand.on = value == curve.high if hand.binding.mode == "trigger" else nearer
         self._show(hand, position if hand.binding.turns else float(hand.on), seconds)
 
     def _show(self, hand: _Hand, position: float, seconds: float) -> None:

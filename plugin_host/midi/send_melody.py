@@ -18,4 +18,5 @@ def send_melody(
     audio = render(melody, tempo)
     found = client.region_audio(lane, "melody", audio, RATE_HZ, tempo, start_beats, at)
     note = f"; {found.note}" if found.note else ""
-    return f"melody: {len(melody.notes)} notes, {melody.bars} bars at {tempo:g} bpm, for lane {lane}{note}"
+    bars = f"{melody.bars} bar{'' if melody.bars == 1 else 's'}"
+    return f"melody: {len(melody.notes)} notes, {bars} at {tempo:g} bpm, for lane {lane}{note}"

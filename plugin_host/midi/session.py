@@ -89,6 +89,7 @@ class MidiSession:
             self._port = stack.enter_context(self._opened_port())
             self._device = MidiDevice(self._options.name, self.receive, self._device_told, self._options.out)
             stack.callback(self._device.close)
+            self._mapper.show_all(time.monotonic())
             thread = threading.Thread(target=self._slow, name="segue-midi-slow", daemon=True)
             thread.start()
             stack.callback(thread.join)
@@ -165,6 +166,8 @@ class MidiSession:
     def _device_told(self, name: str, here: bool) -> None:
         self.say(f"MIDI device {name} {'is here' if here else 'has gone: it is taken again when it is back'}")
         self._tell(midi_rows.MIDI_DEVICE, name, int(here))
+        if here:
+            self._mapper.show_all(time.monotonic())
 
     def _tell(self, row: Message, *values: object) -> None:
         if self._port is not None:

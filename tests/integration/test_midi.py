@@ -56,7 +56,7 @@ class Surface:
     """A controller with lights: what it is told stands in `lights`, by the number of the control."""
 
     def __init__(self) -> None:
-        self.lights: dict[int, int] = {}
+        self.lights: dict[int, int] = {}  # of this time that it is plugged in
         self.knobs: Any = JackMidi().open_output(SURFACE, virtual=True)
         self.leds: Any = JackMidi().open_input(SURFACE, self._light, virtual=True)
 
@@ -153,6 +153,7 @@ def test_a_knob_is_learned_picks_up_and_shows_what_others_set(
     assert panel.until(rows.MIDI_DEVICE).values[1] == 0
     surface.__init__()  # type: ignore[misc]
     assert panel.until(rows.MIDI_DEVICE).values[1] == 1
+    wait_for(lambda: surface.lights.get(30) == round(127 * 3 / 4))  # also the lights
     for _ in range(50):
         surface.knobs.send(mido.Message("sysex", data=[1] * 200))
     surface.turn(30, 90, 96, 20)

@@ -168,6 +168,24 @@ def test_momentary_and_trigger() -> None:
     assert rig.play(mido.Message("program_change", program=12)) == [("top_k", 12)]
 
 
+def test_a_device_that_comes_back_is_shown_what_is_known() -> None:
+    rig = Rig(TEMPERATURE, bind("note 36", "guard"), bind("note 37", "lane/reseed"), bind("cc 22", "cfg"))
+    rig.know(1.27)
+    rig.know(1.0, "guard")
+    rig.play(*notes(90, 0, note=37))  # a trigger has no light
+    rig.lit.clear()
+    rig.mapper.show_all(rig.now)
+    assert rig.lit == [1.0, 1.0]
+
+
+def test_of_pads_for_one_parameter_the_one_in_use_is_lit() -> None:
+    rig = Rig(*(bind(f"note {36 + section}", "section", low=-1, high=section) for section in range(3)))
+    assert rig.play(*notes(90, 0, note=38), *notes(90, 0, note=36)) == [("section", 2), ("section", 0)]
+    rig.lit.clear()
+    rig.know(1.0, "section")
+    assert sorted(rig.lit) == [0.0, 0.0, 1.0]
+
+
 def test_a_bouncing_contact_presses_once() -> None:
     rig = Rig(bind("note 36", "lane/reseed"))
     assert len(rig.play(*notes(80, 80, 80), every=0.01)) == 1
