@@ -99,7 +99,7 @@ def test_unknown_port_names_those_that_are_there() -> None:
     with pytest.raises(SourceError, match="'drum machine'; there are: Deluge, Launchpad"):
         midi_ports.opened(None, lambda: ["Deluge", "Launchpad"], "drum machine")
     opened = midi_ports.opened(lambda name: SimpleNamespace(name=name, close=print), lambda: ["Deluge 1"], "deluge")
-    assert opened[0].name == "Deluge 1"
+    assert opened[0] == opened[1].name == "Deluge 1"
 
 
 LINK = """
