@@ -15,7 +15,7 @@ NATIVE = sorted(path for kind in ("*.cpp", "*.h") for path in (ROOT / "engine").
 MAX_FUNCTION_LINES, MAX_LINE, MAX_NATIVE_LINES = 50, 120, 300
 MAX_METHODS, MAX_ATTRIBUTES = 25, 19  # of one class
 WIDER = {  # methods and attributes of classes that have more, and why
-    "EngineClient": (30, MAX_ATTRIBUTES),  # one method for each message of the protocol
+    "EngineClient": (31, MAX_ATTRIBUTES),  # one method for each message of the protocol
     "CommandScheduler": (32, MAX_ATTRIBUTES),  # commands come, wait, are made, are heard: one list, four moments
     "LaneController": (26, MAX_ATTRIBUTES),  # all requests to a lane
     "ClockTicks": (26, MAX_ATTRIBUTES),  # MIDI clock: start, stop, song position, ticks, and the tempo they give
@@ -35,7 +35,7 @@ ORDER = {
         "__main__", "api", "bench", "train",
     ),
     "plugin_host": (
-        "console", "playback", "client", "oscquery", "host", "plugin", "sync", "run", "jam", "doctor", "demo",
+        "console", "playback", "client", "oscquery", "host", "plugin", "sync", "run", "midi", "jam", "doctor", "demo",
         "history", "render", "takes", "bench", "panel",
         "cli",
     ),

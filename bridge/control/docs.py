@@ -14,6 +14,7 @@ from bridge.control.docs_text import INTRO, MAX, PD, SHELL, SUPERCOLLIDER
 from bridge.control.endpoint import AHEAD_SECONDS_MAX, ALL_FACTOR, MESSAGES_PER_SECOND
 from bridge.control.history_rows import TAKES_REQUESTS
 from bridge.control.jam_rows import JAM_ANSWERS, JAM_OK, JAM_PORT, JAM_REQUESTS
+from bridge.control.midi_rows import MIDI_ANSWERS, MIDI_OK, MIDI_PORT, MIDI_REQUESTS
 from bridge.control.packet import DATAGRAM_BYTES_MAX, DEPTH_MAX
 from bridge.control.parameters import KNOBS, PARAMETERS
 from bridge.control.plugin_rows import PLUGIN_PORT
@@ -51,6 +52,7 @@ def page() -> str:
         *_takes(),
         *_plugin(),
         *_jam(),
+        *_midi(),
         _parameters(),
         _presets(),
         _errors(),
@@ -96,7 +98,7 @@ def _family(row: Message, known: Sequence[str]) -> str:
 
 def _message(row: Message) -> str:
     usage = " ".join((row.address, *(a.name if a.default is None else f"[{a.name}]" for a in row.arguments)))
-    request = row in (*messages.REQUESTS, *messages.PLUGIN_REQUESTS, *JAM_REQUESTS, *TAKES_REQUESTS)
+    request = row in (*messages.REQUESTS, *messages.PLUGIN_REQUESTS, *JAM_REQUESTS, *MIDI_REQUESTS, *TAKES_REQUESTS)
     marks = ["this machine only"] if row.local else []
     lines = [f"### {row.address}\n", f"`{usage}{' values...' if row.rest else ''}`\n"]
     lines.append(row.meaning + (f" *({', '.join(marks)})*" if marks else "") + "\n")
@@ -134,6 +136,8 @@ def _when(row: Message) -> str:
 def _ok(row: Message) -> str:
     if row in JAM_REQUESTS:
         return JAM_OK.address
+    if row in MIDI_REQUESTS:
+        return MIDI_OK.address
     return messages.PLUGIN_OK.address if row in messages.PLUGIN_REQUESTS else f"{messages.OK.address} id"
 
 
@@ -144,6 +148,15 @@ def _jam() -> list[str]:
         "`listen`. [jam.md](jam.md) tells more.\n"
     )
     return [head, *(_message(row) for row in (*JAM_REQUESTS, *JAM_ANSWERS))]
+
+
+def _midi() -> list[str]:
+    head = (
+        "## The MIDI map\n\n`segue midi`, and `segue host` and `segue jam` with `--midi`, take these at port "
+        f"{MIDI_PORT}, or the one that they say if it is taken, from this machine only. They have no id; the answer "
+        "goes to the port that they came from, events to those who sent `listen`. [midi.md](midi.md) tells more.\n"
+    )
+    return [head, *(_message(row) for row in (*MIDI_REQUESTS, *MIDI_ANSWERS))]
 
 
 def _takes() -> list[str]:

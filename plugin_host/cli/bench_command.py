@@ -11,6 +11,7 @@ from plugin_host.cli.guard import guarded
 from plugin_host.cli.options import (
     Device,
     JamBench,
+    MidiBench,
     StemsBench,
     SyncBench,
     SyncMinutes,
@@ -56,6 +57,7 @@ def bench(
     only: SyncOnly = "",
     jam: JamBench = False,
     stems: StemsBench = False,
+    midi: MidiBench = False,
 ) -> None:
     """Measure this computer: the ring, the model's speed, time to first sound.
 
@@ -71,18 +73,20 @@ def bench(
     segue bench --jam --minutes 10                # jams; needs JACK
     segue bench --stems --quick                   # stems and journals, about two minutes
     """
-    _one_kind(sync + bool(models) + jam + stems, bool(precision or fast or threads or limit_minutes) and not models)
-    if jam or stems:
-        _bench_jam(out, minutes, only) if jam else _bench_stems(out, minutes, only, quick)
-        return
+    chosen = sync + bool(models) + jam + stems + midi
+    _one_kind(chosen, bool(precision or fast or threads or limit_minutes) and not models)
+    if jam:
+        return _bench_jam(out, minutes, only)
+    if stems:
+        return _bench_stems(out, minutes, only, quick)
+    if midi:
+        return _bench_midi(out, device, quick)
     if models:
         from plugin_host.bench.models import Table
 
-        _bench_models(Table(models, precision, device, fast, threads, limit_minutes), out)
-        return
+        return _bench_models(Table(models, precision, device, fast, threads, limit_minutes), out)
     if sync:
-        _bench_sync(out, device, quick, minutes, tempi, tempo_seconds, only)
-        return
+        return _bench_sync(out, device, quick, minutes, tempi, tempo_seconds, only)
     from plugin_host.bench.bench import run_bench
     from plugin_host.console.screen import Screen
 
@@ -91,7 +95,7 @@ def bench(
 
 def _one_kind(kinds: int, models_only: bool) -> None:
     if kinds > 1:
-        raise typer.BadParameter("--sync, --models, --jam and --stems measure different things: choose one")
+        raise typer.BadParameter("--sync, --models, --jam, --stems and --midi measure different things: choose one")
     if models_only:
         raise typer.BadParameter("--precision, --fast, --threads and --limit-minutes need --models")
 
@@ -112,6 +116,13 @@ def _bench_models(table: Table, out: Path | None) -> None:
     screen, path = Screen(), out or Path("segue-bench-models.json")
     run_table(table, path, screen)
     screen.say(f"written to {path}, {path.with_suffix('.txt').name} and {path.with_suffix('.png').name}")
+
+
+def _bench_midi(out: Path | None, device: str, quick: bool) -> None:
+    from plugin_host.bench.midi import run_midi_bench
+    from plugin_host.console.screen import Screen
+
+    run_midi_bench(out or Path("segue-midi-bench.json"), device, quick, Screen())
 
 
 def _bench_jam(out: Path | None, minutes: float, only: str) -> None:

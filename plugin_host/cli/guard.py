@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import typer
 
-EXIT_FAULT, EXIT_ENGINE, EXIT_REGION, EXIT_SOUND_CARD, EXIT_OUTPUT = 1, 3, 4, 5, 6
+EXIT_FAULT, EXIT_OPTION, EXIT_ENGINE, EXIT_REGION, EXIT_SOUND_CARD, EXIT_OUTPUT = 1, 2, 3, 4, 5, 6
 EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)  # of scratch files: faults of the disk
 
@@ -67,8 +67,10 @@ def _exit_code(error: Exception) -> int:
     from plugin_host.host.jack_client import JackError
     from plugin_host.host.soundcard import SoundCardError
     from plugin_host.jam.errors import JamError
+    from plugin_host.midi.errors import MelodyError, MidiMapError
     from plugin_host.takes.errors import TakeError
 
-    unusable = (RegionError, TakeError, HistoryError, JamError)
-    kinds = ((unusable, EXIT_REGION), ((SoundCardError, JackError), EXIT_SOUND_CARD), ((OutputError,), EXIT_OUTPUT))
+    unusable = (RegionError, TakeError, HistoryError, JamError, MelodyError)
+    kinds = ((unusable, EXIT_REGION), ((SoundCardError, JackError), EXIT_SOUND_CARD), ((OutputError,), EXIT_OUTPUT),
+             ((MidiMapError,), EXIT_OPTION))  # fmt: skip
     return next((code for kind, code in kinds if isinstance(error, kind)), EXIT_ENGINE)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -31,7 +32,10 @@ from plugin_host.sync.sync import SyncRequest
 
 @dataclass(frozen=True)
 class HostOptions:
-    """Options of `segue host`; `out` None plays on the sound card and records nothing."""
+    """Options of `segue host`; `out` None plays on the sound card and records nothing.
+
+    `controller`: the MIDI port of a controller, "" for none, and its map.
+    """
 
     request: RegionRequest = field(default_factory=RegionRequest)
     playback: PlaybackOptions = field(default_factory=PlaybackOptions)
@@ -44,6 +48,7 @@ class HostOptions:
     out: Path | None = None
     mix: tuple[tuple[str, float], ...] = ()
     morph_beats: float = 0.0
+    controller: tuple[str, Path | None] = ("", None)
 
 
 def run_host(options: HostOptions, screen: Screen) -> None:
@@ -74,10 +79,32 @@ def _on_event(request: SyncRequest, say: Callable[[str], None], event: Event) ->
     said: dict[str, Any] = dict(event.values)
     if event.message is messages.EVENT_LANE and said["lane"] == request.osc.lane and said["text"]:
         say(f"lane {said['lane']} is {said['state']}: {said['text']}")
+    if event.message is messages.ERROR and said["id"] == 0:
+        say(f"{said['address']}: {said['text']}")
     if event.message is messages.EVENT_TIME and said["lane"] == request.osc.lane:
         playing, meter = int(said["playing"]), Signature(int(said["numerator"]), int(said["denominator"]))
         beats = float(said["beats"]) if playing >= 0 else None
         request.osc.set(Reading(time.monotonic(), playing != 0, beats, float(said["bpm"]), meter))
+
+
+@contextmanager
+def _controller(
+    options: HostOptions, layout: RegionLayout, client: EngineClient, lane: int, screen: Screen
+) -> Iterator[None]:
+    """A context with the controller of `--midi`, which plays this lane."""
+    port, map_file = options.controller
+    if not port:
+        yield
+        return
+    from plugin_host.midi.run import described
+    from plugin_host.midi.session import MidiOptions, MidiSession
+
+    grid = layout.stretch.grid
+    wanted = MidiOptions(port, map=map_file, lane=lane, bpm=float(grid.tempo_bpm), signature=grid.signature)
+    with MidiSession(wanted, client, screen.say) as session:
+        for line in described(session):
+            screen.say(line)
+        yield
 
 
 def _play(options: HostOptions, layout: RegionLayout, client: EngineClient, screen: Screen) -> None:
@@ -94,7 +121,8 @@ def _play(options: HostOptions, layout: RegionLayout, client: EngineClient, scre
         if others:
             screen.say(f"lanes: {', '.join(str(each.lane) for each in (session, *others))}")
         options.playback.sync.osc.lane = session.lane
-        found = performance.run(session, lambda: None, others)
+        with _controller(options, layout, client, session.lane, screen):
+            found = performance.run(session, lambda: None, others)
     finally:
         for each in (session, *others):
             each.close()

@@ -10,7 +10,20 @@ import typer
 
 from bridge.control.jam_rows import JAM_PORT
 from plugin_host.cli.guard import guarded
-from plugin_host.cli.options import Device, MidiIn, Precision, SecretFile, Seed, SoundDevice, SyncMode, Weights, Who
+from plugin_host.cli.options import (
+    Device,
+    Midi,
+    MidiIn,
+    MidiMapFile,
+    Precision,
+    SecretFile,
+    Seed,
+    SoundDevice,
+    SyncMode,
+    Weights,
+    Who,
+    controller_of,
+)
 from plugin_host.cli.take_commands import Meter, Model, Port, Preset, Rate, engine_of, meter_of
 from plugin_host.console.screen import print_line
 
@@ -89,6 +102,8 @@ def jam(
     foot_switch: FootSwitch = "",
     foot_switch_latching: Latching = False,
     switches: SwitchTable = "",
+    midi: Midi = "",
+    midi_map: MidiMapFile = None,
     control_port: ControlPort = JAM_PORT,
     rate: Rate = 48_000,
     model: Model = "embedded",
@@ -105,19 +120,20 @@ def jam(
     _run(
         bars=bars, bpm=bpm, preset=preset, lanes=lanes, seed=seed, keep=keep, total_bars=total_bars, offline=offline,
         mode=mode.value, source=_source(source), out=out, signature=meter_of(signature), prompts=tuple(prompt or ()),
-        midi=(sync.value, midi_in), count_in_beats=count_in, reference=reference.value, rate_hz=rate,
+        clock=(sync.value, midi_in), count_in_beats=count_in, reference=reference.value, rate_hz=rate,
         sound_device=_device(sound_device), control_port=control_port, script=presses, midi_switch=foot_switch,
         generation_seconds=None if generation_ms is None else generation_ms / 1000, round_trip_ms=round_trip_ms,
-        latching=foot_switch_latching, switches=switches, engine=engine_of(port, secret_file, model, device, precision),
+        latching=foot_switch_latching, switches=switches, controller=controller_of(midi, midi_map),
+        engine=engine_of(port, secret_file, model, device, precision),
     )  # fmt: skip
 
 
-def _run(midi: tuple[str, str], out: Path, offline: bool, **values: Any) -> None:
+def _run(clock: tuple[str, str], out: Path, offline: bool, **values: Any) -> None:
     from plugin_host.jam.options import JamOptions
     from plugin_host.jam.run import run_jam
     from plugin_host.sync.sync import SyncRequest
 
-    synced = SyncRequest(*midi)
+    synced = SyncRequest(*clock)
     if offline and not synced.idle:
         raise typer.BadParameter("--offline is not in real time: no --sync with it")
     if offline and not isinstance(values["source"], Path):

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -19,6 +19,7 @@ from plugin_host.cli.bench_command import add_to as add_bench
 from plugin_host.cli.guard import EXIT_FAULT, EXIT_SOUND_CARD, guarded
 from plugin_host.cli.history_commands import add_to as add_history
 from plugin_host.cli.jam_command import add_to as add_jam
+from plugin_host.cli.midi_command import add_to as add_midi
 from plugin_host.cli.options import (
     EPILOG,
     Bars,
@@ -27,8 +28,10 @@ from plugin_host.cli.options import (
     EnginePort,
     Lanes,
     LinkOut,
+    Midi,
     MidiClockOut,
     MidiIn,
+    MidiMapFile,
     Mix,
     MorphBeats,
     Precision,
@@ -45,6 +48,7 @@ from plugin_host.cli.options import (
     Values,
     Weights,
     Who,
+    controller_of,
     mix_of,
     values_of,
 )  # fmt: skip
@@ -54,11 +58,12 @@ from plugin_host.cli.plugin_commands import add_to as add_plugin
 from plugin_host.cli.render_command import add_to as add_render
 from plugin_host.cli.stems_command import add_to as add_stems
 from plugin_host.cli.take_commands import add_to as add_takes
+from plugin_host.cli.take_commands import meter_of
 from plugin_host.cli.watch_commands import add_to as add_watch
 from plugin_host.console.screen import print_line
 
 if TYPE_CHECKING:
-    from bridge.time.units import Signature
+    pass
 
 FIRST = (  # lines for 80 columns
     "segue demo --play     hear it: a loop, and what Segue makes of it",
@@ -200,15 +205,6 @@ def _become(module: str, arguments: list[str]) -> NoReturn:
     raise typer.Exit(subprocess.call(command))  # noqa: S603
 
 
-def _meter(signature: str) -> Signature:
-    from bridge.time.units import Signature
-
-    try:
-        return Signature(*(int(part) for part in signature.split("/")))
-    except (ValueError, TypeError) as error:
-        raise typer.BadParameter(f"--signature {signature}: {error}") from None
-
-
 @app.command(short_help="Play with a running engine, to sound card or file.", epilog=HOST_EXAMPLES)
 @guarded
 def host(
@@ -240,6 +236,8 @@ def host(
     tap_note: TapNote = -1,
     link_out: LinkOut = False,
     lanes: Lanes = 1,
+    midi: Midi = "",
+    midi_map: MidiMapFile = None,
 ) -> None:
     """Play with a running engine (`segue engine`), on a sound card or into a file."""
     from plugin_host.cli.host_command import HostOptions, run_host
@@ -252,10 +250,10 @@ def host(
     if offline and not synced.idle:
         raise typer.BadParameter("--offline is not in real time: no --sync, --midi-clock-out or --link-out with it")
     _check_file(out, bars, lanes)
-    request = RegionRequest(reference.value, region, bpm, bars, rate, _meter(signature), region_bpm=region_bpm)
+    request = RegionRequest(reference.value, region, bpm, bars, rate, meter_of(signature), region_bpm=region_bpm)
     playback = PlaybackOptions(out is None, _sound_device(sound_device), offline, synced, lanes)
     said = request, playback, prompt, preset, seed, values_of(values), port, _secret(secret_file), out
-    run_host(HostOptions(*said, mix_of(mix, prompt, morph), morph), Screen())
+    run_host(HostOptions(*said, mix_of(mix, prompt, morph), morph, controller_of(midi, midi_map)), Screen())
 
 
 @app.command(short_help="Load another model into a running engine.")
@@ -341,6 +339,7 @@ def version() -> None:
 
 add_panel(app)
 add_jam(app)
+add_midi(app)
 add_takes(app)
 add_history(app)
 add_render(app)

@@ -99,6 +99,13 @@ TapNote = Annotated[int, typer.Option(min=-1, max=127, help="Number of the note 
 Lanes = Annotated[
     int, typer.Option(min=1, max=8, help="How many lanes play at once; with JACK each has its own ports.")
 ]
+Midi = Annotated[
+    str, typer.Option(help="MIDI port of a controller that plays Segue, by part of its name; virtual:NAME creates one.")
+]
+MidiMapFile = Annotated[
+    Path | None, typer.Option("--midi-map", "--map", help="File that maps its controls; by default what was learned.")
+]
+Controller = tuple[str, Path | None]  # port and map
 LinkOut = Annotated[bool, typer.Option("--link-out", help="Lead an Ableton Link session; sends to the local network.")]
 SyncBench = Annotated[bool, typer.Option("--sync", help="Measure the distance from the beat instead.")]
 SyncMinutes = Annotated[
@@ -114,8 +121,18 @@ SyncOnly = Annotated[
         "--jam: of latency,trade,accompany,leak,room,offline,kill; with --stems: of batch,kill,live."
     ),
 ]
+MidiBench = Annotated[
+    bool, typer.Option("--midi", help="Measure the time from a control change to its parameter instead.")
+]
 JamBench = Annotated[bool, typer.Option("--jam", help="Measure jams instead; needs JACK.")]
 StemsBench = Annotated[bool, typer.Option("--stems", help="Measure stems and journals instead.")]
+
+
+def controller_of(port: str, map_file: Path | None) -> Controller:
+    """A MIDI controller's port, "" for none, and its map; BadParameter for a map without a port.  [main]"""
+    if map_file is not None and not port:
+        raise typer.BadParameter("--midi-map needs --midi, the controller's MIDI port")
+    return port, map_file
 
 
 def values_of(pairs: list[str] | None) -> dict[str, float]:

@@ -116,6 +116,13 @@ class EngineClient(LaneCalls):
             raise WireError(f"{message.address} was answered with {len(answer)} values, not {len(message.reply)}")
         return tuple(message.reply_values(answer[: len(message.reply)]))
 
+    def send(self, message: Message, *values: object) -> None:
+        """Send any request of the table without waiting, as a dial does; a refusal comes as an event of `ERROR`.
+
+        WireError for arguments that do not fit the table.  [any]
+        """
+        self._connection.send(message, *values)
+
     # -- the engine -----------------------------------------------------------------------------------
 
     def connect(self, timeout_seconds: float | None = None) -> replies.Hello:

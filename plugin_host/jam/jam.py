@@ -21,6 +21,7 @@ from typing import Any
 from bridge.control import messages
 from bridge.time.transport import Grid
 from bridge.time.units import seconds_to_samples
+from plugin_host.client.client import EngineClient
 from plugin_host.client.engine_request import described
 from plugin_host.client.lane_session import LaneSession, Setup
 from plugin_host.client.udp_connection import Event
@@ -51,6 +52,7 @@ from plugin_host.playback.processor import Processor
 from plugin_host.run.region_layout import CHANNELS
 from plugin_host.sync.sync import Sync
 
+WithSession = Callable[[JamSession, ExitStack, EngineClient], None]
 LOOK_SECONDS = 0.005
 SHOW_SECONDS = 0.05
 FIGURES_SECONDS = 10.0
@@ -98,7 +100,7 @@ class Jam:
 
     # -- the jam ----------------------------------------------------------------------------------------
 
-    def run(self, with_session: Callable[[JamSession, ExitStack], None] = lambda session, stack: None) -> Recorded:
+    def run(self, with_session: WithSession = lambda session, stack, client: None) -> Recorded:
         """Play it to its end; raises a SegueError. `with_session` gets the session before it begins.  [main]"""
         options, player = self.options, self._player()
         self._round_trip = self._round_trip_samples() if player is None else 0  # also says if there is no sound card
@@ -126,7 +128,7 @@ class Jam:
             stack.callback(self.session.close)
             for lane in lanes:
                 lane.open()
-            with_session(self.session, stack)
+            with_session(self.session, stack, engine.client)
             if options.offline:
                 self._play_offline(self.session, player)
             else:

@@ -21,8 +21,8 @@ class JamOptions:
 
     `bars` None takes the mode's own number, `bpm` None 120 or the first loop's; `total_bars` 0 ends with the file, or
     never. `generation_seconds` and `round_trip_ms` None are measured. `midi_switch` is the port of a foot switch,
-    `switches` what its messages mean, `latching` that it sends on at one press and off at the next; `script` is the
-    journal of a jam whose presses are repeated.
+    `switches` what its messages mean, `latching` that it sends on at one press and off at the next; `controller` the
+    port of a controller, and its map; `script` is the journal of a jam whose presses are repeated.
     """
 
     mode: Mode = "trade"
@@ -49,5 +49,6 @@ class JamOptions:
     midi_switch: str = ""
     switches: str = ""
     latching: bool = False
+    controller: tuple[str, Path | None] = ("", None)
     script: Path | None = None
     engine: EngineRequest = field(default_factory=EngineRequest)

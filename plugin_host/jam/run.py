@@ -5,10 +5,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import replace
 
+from plugin_host.client.client import EngineClient
+from plugin_host.console.keys import Keys
 from plugin_host.console.screen import Screen
 from plugin_host.jam.errors import JamError
 from plugin_host.jam.hands.foot_switch import FootSwitch, open_foot_switch
-from plugin_host.jam.hands.keys import KeyReader, Keys
+from plugin_host.jam.hands.keys import KeyReader
 from plugin_host.jam.hands.switches import parse_switches
 from plugin_host.jam.jam import Jam
 from plugin_host.jam.options import JamOptions
@@ -18,6 +20,7 @@ from plugin_host.jam.recording.repair import free_folder
 from plugin_host.jam.screen.jam_screen import JamScreen
 from plugin_host.jam.session import JamSession
 from plugin_host.jam.state import JamState, Press, PressReply
+from plugin_host.midi.session import MidiOptions, MidiSession
 
 
 class JamLines(Screen):
@@ -51,7 +54,7 @@ def run_jam(options: JamOptions) -> Recorded:
     def press(press: Press) -> None:
         jam.press(press, lambda reply: None)
 
-    def begin(session: JamSession, stack: ExitStack) -> None:
+    def begin(session: JamSession, stack: ExitStack, client: EngineClient) -> None:
         if options.offline:
             return
         keys = stack.enter_context(Keys(KeyReader(press, jam.end, jam.sample_at)))
@@ -68,6 +71,10 @@ def run_jam(options: JamOptions) -> Recorded:
         if options.midi_switch:
             foot = FootSwitch(press, jam.sample_at, switches, options.latching)
             stack.callback(open_foot_switch(options.midi_switch, foot))
+        if options.controller[0]:
+            name, map_file = options.controller
+            wanted = MidiOptions(name, map=map_file, jam=True, jam_port=port.port)
+            stack.enter_context(MidiSession(wanted, client, screen.say))
         screen.say(f"presses by OSC on port {port.port}; recording into {options.out}")
 
     recorded = jam.run(begin)

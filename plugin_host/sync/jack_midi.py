@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from plugin_host.host.jack_client import JackError, LastingClient
+from plugin_host.sync.midi_stream import MidiStream
 from plugin_host.sync.reading import SourceError
 
 OnMidi = Callable[[Any, float], None]  # a mido message, and its time
@@ -23,7 +24,18 @@ class JackMidi:
     name = "JACK"
 
     def __init__(self) -> None:
+        self._looking: LastingClient | None = None
         self._client("segue-midi-look", lambda client: None).close()
+
+    def keep_looking(self) -> None:
+        """Keep one client for the names of ports, until `close`: a new one each time disturbs the server.  [main]"""
+        self._looking = self._client("segue-midi-look", lambda client: None)
+
+    def close(self) -> None:
+        """Give up that client; ports stay open. May be called twice.  [main]"""
+        looking, self._looking = self._looking, None
+        if looking is not None:
+            looking.close()
 
     def get_input_names(self) -> list[str]:
         """Names of ports to receive from.  [main]"""
@@ -35,19 +47,16 @@ class JackMidi:
 
     def open_input(self, name: str, callback: OnMidi, virtual: bool = False) -> LastingClient:
         """Receive from a port, or create a port that others connect to.  [main]"""
-        import mido
-
         port: list[Any] = []
 
         def set_up(client: Any) -> None:
             port[:] = [client.midi_inports.register(name if virtual else "in")]
-            parser = mido.Parser()
+            stream = MidiStream()
 
             def process(n_samples: int) -> None:
                 now, frames = time.monotonic(), client.frames_since_cycle_start
                 for offset, data in port[0].incoming_midi_events():
-                    parser.feed(bytes(data))
-                    for message in parser:
+                    for message in stream.feed(bytes(data)):
                         callback(message, now - (frames + n_samples - offset) / client.samplerate)
 
             client.set_process_callback(process)
@@ -65,6 +74,9 @@ class JackMidi:
         return output
 
     def _names(self, **kind: bool) -> list[str]:
+        if self._looking is not None:
+            there = self._looking.client if self._looking.here else None
+            return [] if there is None else [port.name for port in there.get_ports(is_midi=True, **kind)]
         found: list[str] = []
 
         def look(client: Any) -> None:

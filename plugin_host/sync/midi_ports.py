@@ -6,7 +6,7 @@ A port is given by its name or a part of it; "virtual:NAME" creates one for othe
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from plugin_host.sync.jack_midi import JackMidi
@@ -26,6 +26,14 @@ def backend() -> Any:
         except SourceError as fault:
             said.append(f"{system}: {fault}")
     raise SourceError(f"no MIDI system answers ({'; '.join(said)})")
+
+
+def watched_backend() -> Any:
+    """The same, for one who asks for the names of ports again and again.  [main]"""
+    found = backend()
+    if isinstance(found, JackMidi):
+        found.keep_looking()
+    return found
 
 
 def _rtmidi() -> Any:
@@ -59,7 +67,8 @@ def open_messages(name: str, received: Callable[[Any, float], None]) -> Callable
         received(message, time.monotonic() if at_seconds is None else at_seconds)
 
     midi = backend()
-    return _opened(midi.open_input, midi.get_input_names, name, callback=timed)[1]
+    port = opened(midi.open_input, midi.get_input_names, name, callback=timed)[1]
+    return port.close
 
 
 def open_output(name: str) -> tuple[Callable[[str, int], None], Callable[[], None]]:
@@ -67,24 +76,29 @@ def open_output(name: str) -> tuple[Callable[[str, int], None], Callable[[], Non
     import mido
 
     midi = backend()
-    port, close = _opened(midi.open_output, midi.get_output_names, name)
+    _, port = opened(midi.open_output, midi.get_output_names, name)
 
     def send(kind: str, value: int = 0) -> None:
         port.send(mido.Message(kind, pos=value) if kind == "songpos" else mido.Message(kind))
 
-    return send, close
+    return send, port.close
 
 
-def _opened(open_port: Any, names: Any, name: str, **options: Any) -> tuple[Any, Callable[[], None]]:
+def opened(open_port: Any, names: Any, name: str, **options: Any) -> tuple[str, Any]:
+    """The whole name of a port, and the port; SourceError says which there are.  [main]"""
     if name.startswith(VIRTUAL):
         wanted, options = name.removeprefix(VIRTUAL), {**options, "virtual": True}
     else:
         known = list(names())
-        wanted = next((each for each in known if name.lower() in each.lower()), "")
+        wanted = named(known, name)
         if not wanted:
             raise SourceError(f"no MIDI port is named like {name!r}; there are: {', '.join(known) or 'none'}")
     try:
-        port = open_port(wanted, **options)
+        return wanted, open_port(wanted, **options)
     except Exception as fault:
         raise SourceError(f"MIDI port {wanted!r} does not open: {fault}") from None
-    return port, port.close
+
+
+def named(names: Iterable[str], part: str) -> str:
+    """The first name with this part; empty for none.  [any]"""
+    return next((each for each in names if part.lower() in each.lower()), "")

@@ -2,6 +2,5 @@
 
 switches.py     which MIDI message means which verb
 foot_switch.py  messages of a MIDI port to presses
-keys.py         keys of the terminal to presses
-terminal.py     the terminal that gives single keys, and is put back as it was
+keys.py         keys of the terminal (console/keys.py) to presses
 """

@@ -192,7 +192,8 @@ CHILD = """
 import os, signal, sys, threading, time
 import typer
 from plugin_host.cli.guard import guarded
-from plugin_host.jam.hands.keys import KeyReader, Keys
+from plugin_host.console.keys import Keys
+from plugin_host.jam.hands.keys import KeyReader
 
 quit_pressed = threading.Event()
 

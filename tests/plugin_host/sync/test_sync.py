@@ -97,9 +97,9 @@ def test_midi_without_a_port_says_what_to_give(running: Timeline) -> None:
 
 def test_unknown_port_names_those_that_are_there() -> None:
     with pytest.raises(SourceError, match="'drum machine'; there are: Deluge, Launchpad"):
-        midi_ports._opened(None, lambda: ["Deluge", "Launchpad"], "drum machine")
-    opened = midi_ports._opened(lambda name: SimpleNamespace(name=name, close=print), lambda: ["Deluge 1"], "deluge")
-    assert opened[0].name == "Deluge 1"
+        midi_ports.opened(None, lambda: ["Deluge", "Launchpad"], "drum machine")
+    opened = midi_ports.opened(lambda name: SimpleNamespace(name=name, close=print), lambda: ["Deluge 1"], "deluge")
+    assert opened[0] == opened[1].name == "Deluge 1"
 
 
 LINK = """
