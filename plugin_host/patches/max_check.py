@@ -97,7 +97,7 @@ def _box_faults(box: dict[str, Any], path: Path) -> Iterator[str]:
     for name, folder in (("js", "javascript"), ("node.script", "code")):
         if words[0] == name and not (package / folder / words[1]).is_file():
             yield f"{words[1]} is missing in {folder}/"
-    if words[0] == "js":
+    if words[0] == "js" and (package / "javascript" / words[1]).is_file():
         script = (package / "javascript" / words[1]).read_text("utf-8")
         declared = tuple(int(re.findall(rf"^{end} = (\d+);", script, re.MULTILINE)[0]) for end in ("inlets", "outlets"))
         if declared != SCRIPTS[words[1]]:

@@ -111,3 +111,15 @@ def off_the_beat(first: int, second: int) -> float:
     """How far two places are from a whole number of beats apart, in ms."""
     beats = (second - first) / BEAT
     return abs(beats - round(beats)) * BEAT / RATE * 1000
+
+
+def headless(folder: Path) -> dict[str, str]:
+    """The environment with which sclang runs without a screen."""
+    (folder / "xdg").mkdir(exist_ok=True, mode=0o700)
+    return {"QT_QPA_PLATFORM": "offscreen", "QTWEBENGINE_DISABLE_SANDBOX": "1", "XDG_RUNTIME_DIR": str(folder / "xdg")}
+
+
+def sclang_command(folder: Path, script: Path) -> list[str]:
+    """sclang with the quark and nothing else of the user's."""
+    (folder / "sclang.yaml").write_text(f"includePaths: [{ROOT / 'plugin_host' / 'supercollider' / 'Segue'}]\n")
+    return ["sclang", "-l", str(folder / "sclang.yaml"), str(script)]

@@ -6,7 +6,7 @@ inlets = 1;
 outlets = 3;
 
 function first(value) {
-	return value instanceof Array ? value[0] : value;
+	return Array.isArray(value) ? value[0] : value;
 }
 
 function get(path, name) {
