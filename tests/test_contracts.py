@@ -35,7 +35,7 @@ ORDER = {
         "__main__", "api", "bench", "train",
     ),
     "plugin_host": (
-        "console", "playback", "client", "oscquery", "host", "plugin", "sync", "run", "jam", "doctor", "bench", "demo",
+        "console", "playback", "client", "oscquery", "patches", "host", "plugin", "sync", "run", "jam", "doctor", "bench", "demo",
         "history", "takes", "render",
         "cli",
     ),

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str]) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
     for name in differing:
-        print(f"{name} differs: run python -m plugin_host.patches")  # noqa: T201
+        print(f"{name} differs: run python -m plugin_host.patches")
     return 1 if differing else 0
 
 

@@ -37,8 +37,10 @@ ABOUT = (
             ("lane/status 0", "any request of docs/osc.md, without /segue/ and without its id"),
             ("model", "which model plays"),
         ),
-        ("everything that the engine sends: ok ID address values, state ..., event ...",
-         "1 when the engine answers, 0 when it has not for 7 seconds"),
+        (
+            "everything that the engine sends: ok ID address values, state ..., event ...",
+            "1 when the engine answers, 0 when it has not for 7 seconds",
+        ),
     ),
     About(
         "segue.lane",
@@ -56,8 +58,10 @@ ABOUT = (
             ("clear continue bar", "take a reference away"),
             ("stop bar", "the end"),
         ),
-        ("state, prompt, parameter, time, levels, ring, pending, event, heard, late, region, guard; each with its values",
-         "bar and beat, from 0, at the moment when they sound"),
+        (
+            "state, prompt, parameter, time, levels, ring, pending, event, heard, late, region, guard; each with its values",
+            "bar and beat, from 0, at the moment when they sound",
+        ),
         (_CLIENT,),
     ),
     About(
@@ -75,8 +79,10 @@ ABOUT = (
         "Orders takes from segue watch, which must run, and tells the file of each when it is made.",
         ("port", "9610", "UDP port of segue watch"),
         (
-            ("order /path/riff.wav continue 120 4 4 0 8 2",
-             "two takes of eight bars: file, role, tempo, signature, beat, bars, takes"),
+            (
+                "order /path/riff.wav continue 120 4 4 0 8 2",
+                "two takes of eight bars: file, role, tempo, signature, beat, bars, takes",
+            ),
             ("all", "the numbers of all takes"),
             ("node 1", "one take: file, prompt, seed, rating"),
             ("keep 1", "keep it"),
@@ -109,7 +115,10 @@ ABOUT = (
             ("undo", "the loop before"),
             ("play_stop", "stop on the bar line; begin again"),
         ),
-        ("state: mode, state, next state, beats to the change, bar, beat, bpm, ...", "presses, from anywhere",
-         "answers: ok or error"),
+        (
+            "state: mode, state, next state, beats to the change, bar, beat, bpm, ...",
+            "presses, from anywhere",
+            "answers: ok or error",
+        ),
     ),
 )

@@ -86,7 +86,9 @@ def live_device(patcher: dict[str, Any], name: str) -> bytes:
         _chunk(b"type", b"JSON"), _chunk(b"fnam", file + bytes(-len(file) % 4)), _number(b"sz32", len(text)),
         _number(b"of32", 16), _number(b"vers", 0), _number(b"flag", 17), _number(b"mdat", _MADE_SECONDS),
     ))  # fmt: skip
-    block = b"mx@c" + struct.pack(">III", 16, 0, len(text) - 1 + 16 + 1) + text + _chunk(b"dlst", _chunk(b"dire", entry))
+    block = (
+        b"mx@c" + struct.pack(">III", 16, 0, len(text) - 1 + 16 + 1) + text + _chunk(b"dlst", _chunk(b"dire", entry))
+    )
     return b"ampf" + struct.pack("<I", 4) + b"aaaa" + b"ptch" + struct.pack("<I", len(block)) + block
 
 

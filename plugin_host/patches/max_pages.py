@@ -63,7 +63,7 @@ def reference(about: About) -> str:
         '<?xml version="1.0" encoding="utf-8" standalone="yes"?>\n'
         f'<c74object name={quoteattr(about.name)} module="max" category="Segue">\n'
         f"  <digest>{escape(about.digest)}</digest>\n  <description>{escape(about.text)}</description>\n"
-        "  <metadatalist>\n    <metadata name=\"author\">Segue</metadata>\n    <metadata name=\"tag\">Segue</metadata>\n"
+        '  <metadatalist>\n    <metadata name="author">Segue</metadata>\n    <metadata name="tag">Segue</metadata>\n'
         f"  </metadatalist>\n  <outletlist>\n{outlets}  </outletlist>\n  <objarglist>\n{arguments}  </objarglist>\n"
         f"  <methodlist>\n{methods}  </methodlist>\n  <seealsolist>\n{_others(about)}  </seealsolist>\n</c74object>\n"
     )

@@ -44,7 +44,14 @@ class Patch:
         if at == 0 and kind == "object" and text != "inlet":
             at = 1  # the first row is for inlets
         left = self._free.get(at, MARGIN_PIXELS)
-        letters = {"bang": 6, "toggle": 6, "number": 10, "object": len(text), "comment": len(text), "message": len(text)}
+        letters = {
+            "bang": 6,
+            "toggle": 6,
+            "number": 10,
+            "object": len(text),
+            "comment": len(text),
+            "message": len(text),
+        }
         letters_wide = letters.get(kind, 20)
         self._free[at] = left + letters_wide * LETTER_PIXELS + MARGIN_PIXELS
         made = Box(len(self.boxes), kind, text, left, at * ROW_PIXELS)

@@ -7,7 +7,6 @@ import textwrap
 from plugin_host.patches.about import About
 from plugin_host.patches.patch import Patch
 
-
 OFTEN = {"segue.client": "state", "segue.lane": "parameter time levels ring"}  # not printed: they come often
 
 
@@ -30,7 +29,11 @@ def help_patch(about: About) -> Patch:
     for number, meaning in enumerate(about.outlets):
         if about.name.endswith("~") and number < 2:
             continue
-        patch.obj(f"print {about.name.removeprefix('segue.')}-{number + 1}", (quiet, len(OFTEN[about.name].split())) if number == 0 and about.name in OFTEN else (thing, number), row=row + number)
+        patch.obj(
+            f"print {about.name.removeprefix('segue.')}-{number + 1}",
+            (quiet, len(OFTEN[about.name].split())) if number == 0 and about.name in OFTEN else (thing, number),
+            row=row + number,
+        )
         patch.box("comment", f"outlet {number + 1}: {meaning}", row=row + number)
     if about.name.endswith("~"):
         dac = patch.obj("dac~", thing)

@@ -94,7 +94,10 @@ def lane() -> Patch:
     values = patch.obj("list prepend $1", (split, 1))
     joined = patch.chain(split, "list trim", "symbol", "makefilename lane/%s", "list append")
     patch.wire(values, joined, 1)
-    region, clear = patch.obj("list prepend region/file $1", kinds), patch.obj("list prepend region/clear $1", (kinds, 1))
+    region, clear = (
+        patch.obj("list prepend region/file $1", kinds),
+        patch.obj("list prepend region/clear $1", (kinds, 1)),
+    )
     patch.obj("s segue.request", patch.obj("list trim", joined, region, clear))
     source = patch.obj("route state event", patch.obj("r segue.in", row=0))
     out = patch.obj("outlet", row=9)

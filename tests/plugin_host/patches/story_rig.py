@@ -58,7 +58,11 @@ class Band:
         """A program whose output goes to a file."""
         with (self.folder / name).open("wb") as log:
             made = subprocess.Popen(
-                command, stdout=log, stderr=subprocess.STDOUT, env={**self.environment, **more}, stdin=subprocess.DEVNULL
+                command,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env={**self.environment, **more},
+                stdin=subprocess.DEVNULL,
             )
         self.started.append(made)
         return made

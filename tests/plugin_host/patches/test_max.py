@@ -123,7 +123,14 @@ def test_the_client_says_hello_until_it_is_answered_and_again_after_a_restart() 
     to_engine = [message[1:] for message in sent if message[0] == 2]
     hello = ["/segue/hello", 1048575, 9700, "max"]
     ping = ["/segue/ping", 1048574]
-    assert to_engine == [hello, ping, ["/segue/lane/play", 1, 0, "bar"], ["/segue/do/subscribe", "all", 10], ping, hello]
+    assert to_engine == [
+        hello,
+        ping,
+        ["/segue/lane/play", 1, 0, "bar"],
+        ["/segue/do/subscribe", "all", 10],
+        ping,
+        hello,
+    ]
     assert [1, 1] in sent
     assert ["post", "segue: lane 0 is not open (no_such_lane, /segue/lane/play)\n"] in sent
     for address, *values in to_engine:
@@ -159,7 +166,13 @@ def test_the_live_device_sends_the_clip_and_places_a_take() -> None:
                                 {"sample_time": 8.1, "beat_time": 16.2}]}  # fmt: skip
     clip = {"is_audio_clip": 1, "looping": 1, "loop_start": 4, "loop_end": 8, "warping": 1, "file_path": "/m/riff.wav",
             "warp_markers": json.dumps(markers)}  # fmt: skip
-    song = {"tempo": 100, "current_song_time": 9.5, "is_playing": 1, "signature_numerator": 3, "signature_denominator": 4}
+    song = {
+        "tempo": 100,
+        "current_song_time": 9.5,
+        "is_playing": 1,
+        "signature_numerator": 3,
+        "signature_denominator": 4,
+    }
     live = {"live_set": song, "live_set view detail_clip": clip, "live_set view highlighted_clip_slot": {"has_clip": 0}}
     steps = [0, "send", "continue", 0], [0, "transport", 0], [0, "take", "/m/take.wav"]
     sent = run_js("segue.live.js", *map(list, steps), live=live)

@@ -110,7 +110,11 @@ def test_pure_data_plays_the_whole_story(band: Band) -> None:
     kept = soundfile.read(band.folder / "pd.wav", always_2d=True)[0]
     check_lanes(kept)
     assert "lane-0: prompt lo-fi\\ piano" in printed
-    for heard in ("lane-0: heard 6 /segue/lane/play", "lane-0: heard 8 /segue/region/file", "lane-1: heard 9 /segue/lane/mute"):
+    for heard in (
+        "lane-0: heard 6 /segue/lane/play",
+        "lane-0: heard 8 /segue/region/file",
+        "lane-1: heard 9 /segue/lane/mute",
+    ):
         assert heard in printed
     (path,) = re.findall(r"take: symbol (.*\.wav)", printed)
     check_loop(kept[:, 4:], soundfile.read(path, always_2d=True)[0])
@@ -135,7 +139,7 @@ s.waitForBoot({
 	takes.onTake = { |file| "take: %".format(file).postln; loop.load(file) };
 	loop.onLoop = {
 		loops = loops + 1;
-		if (loops == 3) { fork { 0.3.wait; kept.close; s.sync; 0.2.wait; "end".postln; s.quit; 0.3.wait; 0.exit } };
+		if (loops == 4) { fork { 0.3.wait; kept.close; s.sync; 0.2.wait; "end".postln; s.quit; 0.3.wait; 0.exit } };
 	};
 	lanes.do { |lane| lane.onHeard = { |id, address, beat| "lane %: heard % %".format(lane.number, address, beat).postln } };
 	steps = (
