@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from plugin_host.console.screen import complain
 from plugin_host.patches.files import all_files
 
 PLUGIN_HOST = Path(__file__).parents[1]
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str]) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
     for name in differing:
-        print(f"{name} differs: run python -m plugin_host.patches")
+        complain(f"{name} differs: run python -m plugin_host.patches")
     return 1 if differing else 0
 
 

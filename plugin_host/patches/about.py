@@ -1,4 +1,4 @@
-"""What each abstraction is for: its argument, its messages and its outlets. Help patches and reference pages show it."""
+"""What each abstraction is for: argument, messages, outlets. Help patches and reference pages show it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,8 @@ ABOUT = (
     About(
         "segue.lane",
         "One stream of music",
-        "Prompt, play, stop, mute, references and parameters of a lane. What changes the sound takes a place: now, beat, "
+        "Prompt, play, stop, mute, references and parameters of a lane. What changes the sound takes a place: now, "
+        "beat, "
         "bar, 'bars 4', 'bar 12', or a beat.",
         ("lane", "0", "number of the lane, from 0"),
         (
@@ -59,7 +60,7 @@ ABOUT = (
             ("stop bar", "the end"),
         ),
         (
-            "state, prompt, parameter, time, levels, ring, pending, event, heard, late, region, guard; each with its values",
+            "state, prompt, parameter, time, levels, ring, pending, event, heard, late, region, guard; with values",
             "bar and beat, from 0, at the moment when they sound",
         ),
         (_CLIENT,),
@@ -96,7 +97,8 @@ ABOUT = (
     About(
         "segue.loop~",
         "A take, round and round",
-        "Plays a file in a loop. The next file takes over where the loop ends, to the sample. Takes have the sample rate "
+        "Plays a file in a loop. The next file takes over where the loop ends, to the sample. Takes have the "
+        "sample rate "
         "of the engine, 48000 by default: run your program at the same.",
         ("", "", ""),
         (("/path/take.wav", "the next file"), ("stop", "silence, at once")),

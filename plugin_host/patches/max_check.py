@@ -14,7 +14,7 @@ from plugin_host.patches.max_objects import SCRIPTS, ports
 
 KEYS = ("name", "displayname", "version", "author", "description", "tags", "website", "max_version_min", "homepatcher")
 FOLDERS = ("patchers", "help", "docs", "extras", "examples", "init", "media", "javascript", "code")
-_ABSOLUTE = re.compile(r'"(?:/Users/|/home/|/root/|/work/|/tmp/|[A-Z]:[\\/]|Macintosh HD:)')
+_ABSOLUTE = re.compile(r'"(?:/Users/|/home/|/root/|/tmp/|[A-Z]:[\\/]|Macintosh HD:)')
 
 
 def faults(package: Path) -> list[str]:
@@ -91,7 +91,7 @@ def _box_faults(box: dict[str, Any], path: Path) -> Iterator[str]:
         yield f"{text!r} is no object that comes with Max or this package"
         return
     if (box["numinlets"], box["numoutlets"]) != (inlets, outlets):
-        yield f"{text!r} has {box['numinlets']} inlets and {box['numoutlets']} outlets, must have {inlets} and {outlets}"
+        yield f"{text!r} has {box['numinlets']} inlets, {box['numoutlets']} outlets, must have {inlets} and {outlets}"
     words = text.split()
     package = next((parent for parent in path.parents if (parent / "package-info.json").is_file()), path.parent)
     for name, folder in (("js", "javascript"), ("node.script", "code")):

@@ -43,8 +43,8 @@ def max_patcher(patch: Patch, presentation: bool = False) -> dict[str, Any]:
 
 def _box(box: Box, presentation: bool) -> dict[str, Any]:
     maxclass = _CLASSES[box.kind]
-    if box.kind == "object" and box.text.split()[0] in ("inlet", "outlet", "ezdac~"):
-        maxclass = box.text.split()[0]
+    if box.kind == "object" and box.name in ("inlet", "outlet", "ezdac~"):
+        maxclass = box.name
     inlets, outlets, kind = ports("newobj" if maxclass in ("inlet", "outlet", "ezdac~") else maxclass, box.text)
     width, height = _SIZES.get(maxclass, (18.0 + 7.0 * len(box.text), 22.0))
     made: dict[str, Any] = {

@@ -8,16 +8,19 @@ STOCK: dict[str, tuple[int, int, str]] = {
     "inlet": (0, 1, ""), "outlet": (1, 0, ""), "r": (0, 1, ""), "s": (1, 0, ""), "loadbang": (1, 1, "bang"),
     "metro": (2, 1, "bang"), "prepend": (1, 1, ""), "route": (-2, -2, ""), "unpack": (1, -1, ""), "pack": (-1, 1, ""),
     "t": (1, -1, ""), "pipe": (-2, -1, ""), "udpsend": (1, 0, ""), "udpreceive": (1, 1, ""), "print": (1, 0, ""),
-    "patcherargs": (1, 2, ""), "js": (1, 1, ""), "node.script": (1, 2, ""), "buffer~": (1, 2, ""), "sel": (2, -2, "bang"),
+    "patcherargs": (1, 2, ""), "js": (1, 1, ""), "node.script": (1, 2, ""), "buffer~": (1, 2, ""),
+    "sel": (2, -2, "bang"),
     "index~": (2, 1, SIGNAL), "count~": (2, 1, SIGNAL), "sah~": (2, 1, SIGNAL), "delta~": (1, 1, SIGNAL),
-    "<~": (2, 1, SIGNAL), "edge~": (1, 2, "bang"), "sig~": (1, 1, SIGNAL), "selector~": (3, 1, SIGNAL), "*~": (2, 1, SIGNAL),
+    "<~": (2, 1, SIGNAL), "edge~": (1, 2, "bang"), "sig~": (1, 1, SIGNAL), "selector~": (3, 1, SIGNAL),
+    "*~": (2, 1, SIGNAL),
     "+~": (2, 1, SIGNAL), "dac~": (2, 0, ""), "ezdac~": (2, 0, ""), "gate": (2, 1, ""), "tosymbol": (1, 1, ""),
     "ctlin": (1, 3, "int"), "live.thisdevice": (1, 3, "bang"), "plugin~": (2, 2, SIGNAL), "plugout~": (2, 2, SIGNAL),
     "vst~": (2, 8, ""), "zl": (2, 2, ""), "deferlow": (1, 1, ""),
 }  # fmt: skip
 BOXES: dict[str, tuple[int, int, str]] = {
     "message": (2, 1, ""), "comment": (1, 0, ""), "button": (1, 1, "bang"), "toggle": (1, 1, "int"),
-    "flonum": (1, 2, ""), "slider": (1, 1, ""), "textedit": (1, 4, ""), "umenu": (1, 3, ""), "pictslider": (2, 2, "int"),
+    "flonum": (1, 2, ""), "slider": (1, 1, ""), "textedit": (1, 4, ""), "umenu": (1, 3, ""),
+    "pictslider": (2, 2, "int"),
 }  # fmt: skip
 SCRIPTS = {  # inlets and outlets that a script declares
     "segue.client.js": (2, 3), "segue.lane.js": (1, 1), "segue.jam.js": (2, 3), "segue.loop.js": (3, 7),

@@ -48,8 +48,11 @@ def reference(about: About) -> str:
     name, default, meaning = about.argument
     arguments = ""
     if name:
-        arguments = f'    <objarg name={quoteattr(name)} optional="1" type="int">\n      <digest>{escape(meaning)}</digest>\n' \
-                    f"      <description>{escape(meaning)}; {default} without it.</description>\n    </objarg>\n"  # fmt: skip
+        arguments = (
+            f'    <objarg name={quoteattr(name)} optional="1" type="int">\n'
+            f"      <digest>{escape(meaning)}</digest>\n"
+            f"      <description>{escape(meaning)}; {default} without it.</description>\n    </objarg>\n"
+        )
     methods = "".join(
         f"    <method name={quoteattr(text.split()[0])}>\n      <arglist />\n      <digest>{escape(says)}</digest>\n"
         f"      <description>{escape(says)}. Example: {escape(_quoted(text))}</description>\n    </method>\n"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from bridge.control.jam_rows import JAM_PORT
 from bridge.control.messages import DEFAULT_PORT
 from bridge.control.presets import preset_names
+from bridge.control.rows import ROOT
 from bridge.control.take_rows import WATCH_PORT
 from plugin_host.patches.patch import Box, Patch
 from plugin_host.patches.pd_patches import EVENTS, STATES
 
 REPLY_PORT, JAM_REPLY_PORT = 9601, 9602
-_ROOT = "/segue"
 
 
 def _sockets(patch: Patch, script: Box, outlet: int, port: int, reply: int) -> None:
@@ -41,9 +41,9 @@ def lane() -> Patch:
     """`segue.lane LANE`.  [any]"""
     patch = Patch()
     patch.obj("s segue.request", patch.obj("js segue.lane.js #1", patch.obj("inlet", row=0)))
-    states = [f"{_ROOT}/state/{name}" for name in STATES]
-    events = [f"{_ROOT}/event/{name}" for name in EVENTS]
-    kinds = patch.obj(f"route {' '.join([*states, *events, _ROOT + '/state/beat'])}", patch.obj("r segue.in", row=1))
+    states = [f"{ROOT}/state/{name}" for name in STATES]
+    events = [f"{ROOT}/event/{name}" for name in EVENTS]
+    kinds = patch.obj(f"route {' '.join([*states, *events, ROOT + '/state/beat'])}", patch.obj("r segue.in", row=1))
     words = [*STATES, *("event" if name == "lane" else name for name in EVENTS)]
     named = [patch.chain((kinds, n), "route #1", f"prepend {word}") for n, word in enumerate(words)]
     patch.obj("outlet", *named)
@@ -60,7 +60,7 @@ def lane() -> Patch:
 def meter() -> Patch:
     """`segue.meter LANE`.  [any]"""
     patch = Patch()
-    kinds = patch.obj(f"route {_ROOT}/state/levels {_ROOT}/state/ring", patch.obj("r segue.in", row=1))
+    kinds = patch.obj(f"route {ROOT}/state/levels {ROOT}/state/ring", patch.obj("r segue.in", row=1))
     levels = patch.chain(kinds, "route #1", "unpack 0. 0.")
     ring = patch.chain((kinds, 1), "route #1", "unpack 0. 0. 0. 0 0")
     for source in (levels, (levels, 1), ring, (ring, 4)):
@@ -71,7 +71,7 @@ def meter() -> Patch:
 def takes() -> Patch:
     """`segue.takes PORT`.  [any]"""
     patch = Patch()
-    made = patch.chain(patch.obj("r segue.in", row=1), f"route {_ROOT}/event/take", "unpack 0 s s")
+    made = patch.chain(patch.obj("r segue.in", row=1), f"route {ROOT}/event/take", "unpack 0 s s")
     answers = patch.obj(f"node.script segue.takes.js {WATCH_PORT} @autostart 1", patch.obj("inlet", row=0))
     patch.obj("outlet", (made, 2))
     patch.obj("outlet", answers)

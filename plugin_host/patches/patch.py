@@ -19,6 +19,11 @@ class Box:
     top: int
 
     @property
+    def name(self) -> str:
+        """The first word: of an object its name.  [any]"""
+        return self.text.partition(" ")[0]
+
+    @property
     def shown(self) -> bool:
         """Whether a player sees it: everything but objects.  [any]"""
         return self.kind != "object"
@@ -89,7 +94,7 @@ class Patch:
         inlets, outlets = 0, 0
         made = []
         for box in self.boxes:
-            word = box.text.split(" ")[0].removesuffix("~") if box.kind == "object" else ""
+            word = box.name.removesuffix("~") if box.kind == "object" else ""
             if word == "inlet":
                 box = replace(box, left=MARGIN_PIXELS + 90 * inlets, top=0)
                 inlets += 1

@@ -6,8 +6,10 @@ with an id, and what the engine sends is received from `segue.in`, without `segu
 
 from __future__ import annotations
 
-from bridge.control.jam_rows import JAM_PORT
+from bridge.control import messages
+from bridge.control.jam_rows import JAM_LISTEN, JAM_PORT, JAM_ROOT
 from bridge.control.messages import DEFAULT_PORT
+from bridge.control.rows import ROOT
 from bridge.control.take_rows import WATCH_PORT
 from plugin_host.patches.patch import Box, Outlet, Patch
 
@@ -53,7 +55,7 @@ def _requests(patch: Patch, source: Outlet, prefix: str) -> Box:
 def client() -> Patch:
     """`segue.client [PORT]`: says hello, subscribes, counts ids, notices when the engine goes and comes.  [any]"""
     patch = Patch()
-    request = _requests(patch, patch.obj("inlet", row=0), "/segue/")
+    request = _requests(patch, patch.obj("inlet", row=0), f"{ROOT}/")
     patch.wire(patch.obj("r segue.request", row=0), patch.boxes[1])
     raw = patch.obj("inlet", row=0)
     link = patch.obj(f"segue.port $1 {DEFAULT_PORT}", request, raw)
@@ -64,7 +66,7 @@ def client() -> Patch:
     sorted_ = patch.obj("route ok error event", (heard, 2))
     patch.obj("print segue", patch.obj("list prepend error", (sorted_, 1)))
     uptime = patch.chain(sorted_, "list split 1")
-    pong = patch.obj("route /segue/ping", patch.obj("list trim", (uptime, 1)))
+    pong = patch.obj(f"route {messages.PING.address}", patch.obj("list trim", (uptime, 1)))
     _presence(patch, pong, (sorted_, 2), link)
     return patch
 
@@ -75,15 +77,15 @@ def _presence(patch: Patch, pong: Box, events: Outlet, link: Box) -> None:
     new = patch.obj("< 1e+09", (order, 1))
     patch.wire(order, new, 1)
     begin = patch.chain(new, "sel 1", "t b b")
-    patch.wire(patch.msg("/segue/do/subscribe all 10", begin), link)
-    patch.wire(patch.msg("/segue/do/hello 0 pd", (begin, 1)), link)
+    patch.wire(patch.msg(f"{messages.short(messages.SUBSCRIBE)} all 10", begin), link)
+    patch.wire(patch.msg(f"{messages.short(messages.HELLO)} 0 pd", (begin, 1)), link)
     there = patch.obj("t b b", (order, 2))
     gone = patch.msg("0", patch.obj(f"delay {GONE_MS}", there))
     patch.obj("outlet", patch.obj("change -1", patch.msg("1", (there, 1)), gone))
     forgotten = patch.chain(events, "route client", "route forgotten", "t b")
     patch.wire(patch.msg("1e+09", forgotten), new, 1)
     ticks = patch.chain(patch.obj("loadbang", row=0), "t b b", "delay 20", f"metro {PING_MS}")
-    patch.wire(patch.msg("/segue/ping 1000001", ticks), link)
+    patch.wire(patch.msg(f"{messages.PING.address} 1000001", ticks), link)
 
 
 def lane() -> Patch:
@@ -130,7 +132,7 @@ def meter() -> Patch:
 
 
 def takes() -> Patch:
-    """`segue.takes [PORT]`: orders takes of `segue watch`, reads and marks their history, tells the file of each.  [any]"""
+    """`segue.takes [PORT]`: orders takes of `segue watch`, marks their history, tells the file of each.  [any]"""
     patch = Patch()
     kinds = patch.chain(patch.obj("inlet", row=0), "list", "list trim", "route order all")
     order = patch.obj("list prepend take", kinds)
@@ -140,7 +142,7 @@ def takes() -> Patch:
     patch.wire((split, 1), joined, 1)
     link = patch.obj(
         f"segue.port $1 {WATCH_PORT}",
-        _requests(patch, patch.obj("list trim", order, everything, joined), "/segue/"),
+        _requests(patch, patch.obj("list trim", order, everything, joined), f"{ROOT}/"),
     )
     made = patch.chain(patch.obj("r segue.in", row=0), "route event", "route take", "unpack f s s")
     patch.obj("outlet", (made, 2))
@@ -152,11 +154,11 @@ def jam() -> Patch:
     """`segue.jam [PORT]`: presses for a running `segue jam`, and its state.  [any]"""
     patch = Patch()
     split = patch.chain(patch.obj("inlet", row=0), "list", "list split 1")
-    joined = patch.chain(split, "list trim", "symbol", "makefilename /segue/jam/%s", "list append")
+    joined = patch.chain(split, "list trim", "symbol", f"makefilename {JAM_ROOT}%s", "list append")
     patch.wire((split, 1), joined, 1)
     link = patch.obj(f"segue.port $1 {JAM_PORT}", joined)
     ticks = patch.chain(patch.obj("loadbang", row=0), "delay 20", "metro 5000")
-    patch.wire(patch.msg("/segue/jam/listen 0 10", ticks), link)
+    patch.wire(patch.msg(f"{JAM_LISTEN.address} 0 10", ticks), link)
     said = patch.obj("route jam", link)
     events = patch.obj("route event", said)
     state = patch.obj("route state", events)

@@ -1,4 +1,4 @@
-"""The Max package: made by its program, checked as a whole; its scripts run under Node with stand-ins for Max and Live."""
+"""The Max package: made by its program, checked as a whole; its scripts run under Node with stand-ins for Max."""
 
 from __future__ import annotations
 
@@ -30,7 +30,8 @@ const out = [];
 const box = {
     jsarguments: [file, ...given], inlet: 0, messagename: "", post: (text) => out.push(["post", text]),
     outlet: (number, ...values) => out.push([number, ...values.flat()]), arrayfromargs: (values) => [...values],
-    Buffer: function (name) { this.framecount = () => world.frames[name]; this.length = () => world.frames[name] / 48; },
+    Buffer: function (name) { this.framecount = () => world.frames[name];
+        this.length = () => world.frames[name] / 48; },
     LiveAPI: function (path) {
         const thing = world.live ? world.live[path] : undefined;
         this.id = thing ? 7 : 0;
@@ -140,7 +141,8 @@ def test_the_client_says_hello_until_it_is_answered_and_again_after_a_restart() 
 
 @needs_node
 def test_lane_and_jam_make_addresses() -> None:
-    sent = run_js("segue.lane.js", [0, "play", "bar", 16], [0, "region", "style", "/a b.wav", 0, 0], [0, "clear", "style"],
+    sent = run_js("segue.lane.js", [0, "play", "bar", 16], [0, "region", "style", "/a b.wav", 0, 0],
+                  [0, "clear", "style"],
                   given=[3])  # fmt: skip
     assert sent == [[0, "lane/play", 3, "bar", 16], [0, "region/file", 3, "style", "/a b.wav", 0, 0],
                     [0, "region/clear", 3, "style"]]  # fmt: skip
@@ -155,7 +157,8 @@ def test_the_loop_changes_over_at_its_end() -> None:
     sent = run_js("segue.loop.js", [0, "/one.wav"], [2, "msg_int", 0], [0, "/two.wav"], [1, "bang"], [2, "msg_int", 1],
                   [1, "bang"], [0, "stop"], given=["7"], frames=frames)  # fmt: skip
     assert sent == [
-        [0, "replace", "/one.wav"], [2, 0], [3, 4800], [4, 100], [5, "bang"], [6, 1], [1, "replace", "/two.wav"], [4, 100],
+        [0, "replace", "/one.wav"], [2, 0], [3, 4800], [4, 100], [5, "bang"], [6, 1],
+        [1, "replace", "/two.wav"], [4, 100],
         [2, 1], [3, 9600], [4, 200], [6, 0], [5, "stop"],
     ]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""npm's osc and node-osc, and liblo, send every request in every number type they have; all are what the table takes."""
+"""npm's osc and node-osc, and liblo, send every request in every number type they have; the table takes them."""
 
 from __future__ import annotations
 

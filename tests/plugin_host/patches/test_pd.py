@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from bridge.control import messages
+from bridge.control import history_rows, messages
+from bridge.control.jam_rows import JAM_ROOT
 from bridge.control.packet import encode, parse
+from bridge.control.take_rows import TAKE
 from plugin_host.patches.about import ABOUT
 
 ROOT = Path(__file__).parents[3]
@@ -113,3 +115,36 @@ def test_the_example_of_the_page_asks_what_the_table_has_and_hears_the_answers(t
         messages.TABLE[address.replace("/do/", "/")].check([0, *values] if short else values)
     assert asked[messages.LANE_PROMPT.address][1:] == [0, "lo-fi piano"]
     assert asked[messages.LANE_MUTE.address][1:] == [0, 1, "bar", 4]
+
+
+@pytest.mark.parametrize(
+    ("thing", "click", "wanted"),
+    [
+        ("segue.jam", "record 2", [f"{JAM_ROOT}record", 2]),
+        ("segue.jam", "take_over", [f"{JAM_ROOT}take_over"]),
+        ("segue.takes", "keep 3", [history_rows.TAKES_KEEP.address, 1, 3]),
+        ("segue.takes", "undo", [history_rows.TAKES_UNDO.address, 1]),
+        ("segue.takes", "all", [history_rows.TAKES_LIST.address, 1]),
+        (
+            "segue.takes",
+            "order /a\\ b.wav style 96 4 4 0 8 2",
+            [TAKE.address, 1, "/a b.wav", "style", 96, 4, 4, 0, 8, 2],
+        ),
+    ],
+)
+def test_jam_and_takes_ask_at_their_own_ports(tmp_path: Path, thing: str, click: str, wanted: list[object]) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
+        asked.bind(("127.0.0.1", 0))
+        asked.settimeout(30)
+        patch = tmp_path / "ask.pd"
+        patch.write_text(
+            f"#N canvas 0 0 300 300 10;\n#X obj 9 9 {thing} {asked.getsockname()[1]};\n#X obj 9 99 loadbang;\n"
+            f"#X msg 9 129 {click};\n#X obj 99 99 delay 200;\n#X msg 99 129 \\; pd quit;\n#X connect 1 0 2 0;\n"
+            "#X connect 2 0 0 0;\n#X connect 1 0 3 0;\n#X connect 3 0 4 0;\n"
+        )
+        subprocess.run([*PD, "-open", str(patch)], check=True, timeout=60)
+        while True:
+            (packet,) = parse(asked.recv(2048))
+            if packet.address == wanted[0]:
+                break
+        assert list(packet.values) == wanted[1:]

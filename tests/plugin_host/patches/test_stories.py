@@ -51,7 +51,8 @@ def pd_story(band: Band, region: Path) -> str:
         "obj 300 220 print lane-0", "obj 400 220 print lane-1", "obj 500 220 print take", "obj 600 220 print answer",
         "obj 600 190 segue.loop~", "obj 10 400 adc~ 1 2 3 4", "obj 10 430 writesf~ 6",
         f"msg 200 400 open -bytes 4 {band.folder}/pd.wav \\, start", "obj 700 250 f 0", "obj 750 250 + 1",
-        "obj 700 280 sel 4", "msg 700 310 stop", "obj 800 310 delay 300", "msg 800 340 \\; pd quit", "obj 700 190 print loop",
+        "obj 700 280 sel 4", "msg 700 310 stop", "obj 800 310 delay 300", "msg 800 340 \\; pd quit",
+        "obj 700 190 print loop",
         "msg 900 10 \\; pd dsp 1", "obj 900 40 loadbang", "obj 650 60 print beat", "obj 10 190 t b",
         "obj 300 200 route parameter time levels ring", "obj 400 200 route parameter time levels ring",
         "obj 700 220 t b",
@@ -60,7 +61,8 @@ def pd_story(band: Band, region: Path) -> str:
         (0, 1, 1, 0), (1, 0, 2, 0), (2, 0, 3, 1), (1, 0, 18, 0), (18, 0, 17, 0), (8, 1, 29, 0), (29, 0, 3, 0),
         (3, 0, 4, 0), (4, 0, 5, 0), (5, 0, 4, 1), (5, 0, 6, 0), (7, 0, 8, 0), (7, 1, 9, 0), (7, 2, 10, 0),
         (8, 0, 30, 0), (30, 4, 11, 0), (9, 0, 31, 0), (31, 4, 12, 0), (10, 0, 13, 0), (10, 0, 15, 0), (10, 1, 14, 0),
-        (15, 0, 17, 4), (15, 1, 17, 5), (15, 2, 32, 0), (32, 0, 19, 0), (15, 2, 25, 0), (19, 0, 20, 0), (20, 0, 19, 1), (20, 0, 21, 0),
+        (15, 0, 17, 4), (15, 1, 17, 5), (15, 2, 32, 0), (32, 0, 19, 0), (15, 2, 25, 0), (19, 0, 20, 0), (20, 0, 19, 1),
+        (20, 0, 21, 0),
         (21, 0, 22, 0), (22, 0, 17, 0), (21, 0, 23, 0), (23, 0, 24, 0), (27, 0, 26, 0), (8, 1, 28, 0),
         *((16, number, 17, number) for number in range(4)),
     ]  # fmt: skip
@@ -141,7 +143,8 @@ s.waitForBoot({
 		loops = loops + 1;
 		if (loops == 4) { fork { 0.3.wait; kept.close; s.sync; 0.2.wait; "end".postln; s.quit; 0.3.wait; 0.exit } };
 	};
-	lanes.do { |lane| lane.onHeard = { |id, address, beat| "lane %: heard % %".format(lane.number, address, beat).postln } };
+	lanes.do { |lane| lane.onHeard = { |id, address, beat|
+		"lane %: heard % %".format(lane.number, address, beat).postln } };
 	steps = (
 		1: {
 			lanes.do { |lane| lane.stop(\\\\now); lane.region(\\\\continue, "FIRST") };

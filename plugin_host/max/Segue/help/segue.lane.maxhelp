@@ -12,7 +12,7 @@
   "rect": [
    80.0,
    80.0,
-   1172.0,
+   1100.0,
    570.0
   ],
   "openinpresentation": 0,
@@ -403,10 +403,10 @@
      "patching_rect": [
       132.0,
       450.0,
-      858.0,
+      795.0,
       22.0
      ],
-     "text": "outlet 1: state, prompt, parameter, time, levels, ring, pending, event, heard, late, region, guard; each with its values"
+     "text": "outlet 1: state, prompt, parameter, time, levels, ring, pending, event, heard, late, region, guard; with values"
     }
    },
    {
