@@ -35,8 +35,8 @@ ORDER = {
         "__main__", "api", "bench", "train",
     ),
     "plugin_host": (
-        "console", "playback", "client", "oscquery", "patches", "host", "plugin", "sync", "run", "jam", "doctor", "bench",
-        "demo", "history", "takes", "render",
+        "console", "playback", "client", "oscquery", "patches", "host", "plugin", "sync", "run", "jam", "doctor",
+        "bench", "demo", "history", "takes", "render",
         "cli",
     ),
 }  # fmt: skip
