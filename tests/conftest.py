@@ -20,6 +20,7 @@ settings.load_profile("segue")
 # names the repeated ones.
 ON_CLOCKS = (
     "integration/", "plugin_host/plugin/", "plugin_host/host/test_jack_ends.py", "plugin_host/host/test_soundcard.py",
+    "plugin_host/patches/test_stories.py",
     "plugin_host/jam/test_jam_hands.py", "plugin_host/jam/test_round_trip.py", "plugin_host/takes/test_ardour_story.py",
 )  # fmt: skip
 WAIT_FOR_EACH_OTHER = tuple(  # the plugin, but hosts and engines that wait as long as it takes, or none

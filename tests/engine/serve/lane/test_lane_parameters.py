@@ -136,3 +136,12 @@ def test_a_lane_that_was_sent_nothing_has_the_tables_values_but_for_the_models_o
     assert host.lane.settings.get(row) == own.get(name, row.default)
     assert type(host.lane.settings.get(row)) is type(row.initial)
     assert host.lane.value(name) == own.get(name, 0 if name == "seed" else row.default)  # no seed is drawn yet
+
+
+def test_settings_with_other_samples_are_other_settings() -> None:
+    """Who keeps the settings last seen, as subscriptions do, asks this when a region is replaced by another."""
+    first, second, alike = (ReferenceAudio(torch.zeros(1, length), 120.0, 0.0) for length in (8, 7, 8))
+    settings = LaneSettings().with_region("continue", first)
+    assert settings != LaneSettings().with_region("continue", second)
+    assert settings != LaneSettings().with_region("continue", alike)
+    assert settings == LaneSettings().with_region("continue", first)
