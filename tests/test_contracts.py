@@ -35,8 +35,8 @@ ORDER = {
         "__main__", "api", "bench", "train",
     ),
     "plugin_host": (
-        "console", "playback", "client", "oscquery", "patches", "host", "plugin", "sync", "run", "midi", "jam", "doctor",
-        "demo", "history", "render", "takes", "bench", "panel",
+        "console", "playback", "client", "oscquery", "patches", "host", "plugin", "sync", "run", "midi", "jam",
+        "doctor", "demo", "history", "render", "takes", "bench", "panel",
         "cli",
     ),
 }  # fmt: skip

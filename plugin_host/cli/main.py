@@ -62,9 +62,6 @@ from plugin_host.cli.take_commands import meter_of
 from plugin_host.cli.watch_commands import add_to as add_watch
 from plugin_host.console.screen import print_line
 
-if TYPE_CHECKING:
-    pass
-
 FIRST = (  # lines for 80 columns
     "segue demo --play     hear it: a loop, and what Segue makes of it",
     "segue panel           play with it in your browser: lanes, takes, stems, a jam",
