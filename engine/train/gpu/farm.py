@@ -86,7 +86,10 @@ class WindowCutter:
     def keep(self, seed: int) -> list[Any]:
         """Tokens and labels of views that are longer than a window."""
         made = part_set.views_of(seed, seconds_of(seed), VIEWS)
-        pieces = [lm_data.piece_of(part_set.tokens_of(*view, self.codec)) for _, *view in made]
+        pieces = [
+            lm_data.piece_of(part_set.tokens_of(piece, view, mix, beside, self.codec))
+            for _, piece, view, mix, beside in made
+        ]
         return [piece for piece in pieces if piece.codes.shape[1] > self.longest_frames]
 
     def cut(self, pool: list[TokenPiece], rng: random.Random) -> Any:
