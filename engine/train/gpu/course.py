@@ -21,7 +21,7 @@ from engine.train.curves import log_path, say
 from engine.train.gpu.farm import unpacked
 from engine.train.gpu.shards import Progress, halves, load_shards, load_state, save_shards, save_state
 
-SAVE_SECONDS = 12.0
+SAVE_SECONDS = 120.0
 SAY_STEPS = 20
 
 
@@ -140,6 +140,8 @@ class Course:
         return self.work / f"{self.learner.name}.state"
 
     def _fits(self, where: Path) -> None:
+        if not self.progress.sizes:  # the shipped codec: its weights say what does not fit
+            self.progress = replace(self.progress, sizes=self.learner.sizes)
         if self.progress.sizes != self.learner.sizes:
             raise ValueError(f"{where} holds {self.progress.sizes}, asked for is {self.learner.sizes}: "
                              "give the same sizes, or other folders")  # fmt: skip

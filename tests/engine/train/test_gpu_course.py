@@ -1,5 +1,6 @@
 """Training on a lent GPU, tiny, on a processor: what travels, batches between processes, going on after a kill."""
 
+import argparse
 import io
 import random
 import struct
@@ -17,6 +18,7 @@ from engine.conditions.frames import N_FEATURES
 from engine.core.config import LMConfig
 from engine.train import lm_data, lm_train
 from engine.train.gpu import font, pack, shards
+from engine.train.gpu.__main__ import codec_learner, codec_net
 from engine.train.gpu.course import Course, LMLearner
 from engine.train.gpu.farm import Farm, packed, unpacked
 
@@ -101,6 +103,24 @@ def test_shards_alone_go_on_elsewhere_and_are_small(tmp_path: Path, monkeypatch:
     other.sizes = "something else"
     with pytest.raises(ValueError, match="give the same sizes"):
         Course(other, tmp_path / "here", tmp_path / "out", None)
+
+
+def test_a_course_begins_with_the_shipped_codec_and_goes_on_with_its_judges(tmp_path: Path) -> None:
+    pack.pack_weights(tmp_path / "pack", None)
+    args = argparse.Namespace(work=tmp_path / "work", out=tmp_path / "out", brought=tmp_path / "pack" / "brought",
+                              rate=None, decoder_only=False, adversarial=True)  # fmt: skip
+    net = codec_net((args.brought,))
+    course = Course(codec_learner(args, net, "cpu"), args.work, args.out, args.brought)
+    assert course.progress == shards.Progress(sizes=str(net.config))
+    sound = (np.random.default_rng(0).standard_normal((1, 12800)) * 3000).astype(np.int16)
+    course.learner.learn(sound, 0.2, 0, 0)
+    course.save()
+    wanted = course.learner.learn(sound, 0.2, 1, 1)[0]
+    torch.manual_seed(5)
+    again = Course(codec_learner(args, codec_net((args.brought,)), "cpu"), args.work, args.out, args.brought)
+    torch.testing.assert_close(again.learner.learn(sound, 0.2, 1, 1)[0], wanted, rtol=1e-3, atol=1e-3)
+    with pytest.raises(FileNotFoundError, match="no codec in"):
+        codec_net((tmp_path / "work" / "none",))
 
 
 def test_eight_bits_travel_and_are_near(tmp_path: Path) -> None:
