@@ -162,7 +162,7 @@ class CodecRun:
 
     def state(self) -> dict[str, Any]:
         """Network, averages of the codebooks, optimisers and judges."""
-        state = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
+        state: dict[str, Any] = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
         state |= {"counts": self.books.counts, "sums": self.books.sums}
         if self.adversary is not None:
             state["judges"] = self.adversary.judges.state_dict()
