@@ -147,13 +147,27 @@ class CodecRun:
             raise ValueError(f"{self.path} is of a run with decoder_only={saved['decoder_only']}: give another --out")
         if ("judges" in saved) != (self.adversary is not None):
             raise ValueError(f"{self.path} is of a run with adversarial={'judges' in saved}: give another --out")
+        self.take_state(saved)
+        self.step = saved["step"]
+        return float(saved["spent"])
+
+    def take_state(self, saved: dict[str, Any]) -> None:
+        """Go on from what `state` gave."""
         if self.adversary is not None:
             self.adversary.judges.load_state_dict(saved["judges"])
             self.adversary.optimiser.load_state_dict(saved["judges_optimiser"])
         self.net.load_state_dict(saved["net"])
         self.optimiser.load_state_dict(saved["optimiser"])
-        self.books.counts, self.books.sums, self.step = saved["counts"], saved["sums"], saved["step"]
-        return float(saved["spent"])
+        self.books.counts, self.books.sums = saved["counts"].to(self.device), saved["sums"].to(self.device)
+
+    def state(self) -> dict[str, Any]:
+        """Network, averages of the codebooks, optimisers and judges."""
+        state: dict[str, Any] = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict()}
+        state |= {"counts": self.books.counts, "sums": self.books.sums}
+        if self.adversary is not None:
+            state["judges"] = self.adversary.judges.state_dict()
+            state["judges_optimiser"] = self.adversary.optimiser.state_dict()
+        return state
 
     @property
     def spent_seconds(self) -> float:
@@ -162,11 +176,7 @@ class CodecRun:
 
     def save(self) -> None:
         """The weights, and what it takes to go on; each complete or not at all."""
-        state = {"net": self.net.state_dict(), "optimiser": self.optimiser.state_dict(), "counts": self.books.counts}
-        state |= {"sums": self.books.sums, "step": self.step, "spent": self.spent_seconds}
-        if self.adversary is not None:
-            state["judges"] = self.adversary.judges.state_dict()
-            state["judges_optimiser"] = self.adversary.optimiser.state_dict()
+        state = {**self.state(), "step": self.step, "spent": self.spent_seconds}
         weights = {name: value.cpu() for name, value in self.net.state_dict().items()}
         for content, path in ((weights, self.out), (state | {"decoder_only": self.decoder_only}, self.path)):
             part = path.with_name(path.name + ".part")

@@ -25,6 +25,7 @@ from engine.train.evaluation.parts import PART_GROUPS
 from engine.train.evaluation.plots import draw
 from engine.train.evaluation.rows_codec import codec_rows
 from engine.train.evaluation.rows_following import beat_rows, melody_rows
+from engine.train.evaluation.rows_form import form_rows
 from engine.train.evaluation.rows_nearness import nearness_rows
 from engine.train.evaluation.rows_onward import onward_rows
 from engine.train.evaluation.rows_parts import part_rows
@@ -45,6 +46,7 @@ ROWS: dict[str, tuple[Callable[[Study], None], tuple[str, ...]]] = {
     "nearness": (nearness_rows, ("melody", "genre")),
     "parts": (part_rows, PART_GROUPS),
     "long": (steady_rows, ("long",)),
+    "form": (form_rows, ("long",)),
 }
 QUICK = EvaluationPlan(pieces=12, seconds=8.0, long_pieces=1, long_seconds=60.0)
 REAL, QUICK_REAL = 320, 120
@@ -67,7 +69,7 @@ def run(args: argparse.Namespace) -> Study:
     torch.set_num_threads(1)
     model = load_model(args.model)
     plan = plan_of(args, model.cfg_coef, model.temperature)
-    names = [name for name in args.only or ROWS if not (args.no_long and name == "long")]
+    names = [name for name in args.only or ROWS if not (args.no_long and "long" in ROWS[name][1])]
     study = Study(model, plan, args.keep, args.real or (QUICK_REAL if args.quick else REAL))
     groups = tuple(g for g in (*GROUPS, *PART_GROUPS, "long") if any(g in ROWS[name][1] for name in names))
     make_all(args.model, study.kept, args.keep, groups, args.processes)

@@ -5,7 +5,7 @@ All of it [main].
 
 import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,11 +95,16 @@ class Window:
 def load_piece(path: Path) -> TokenPiece:
     """A piece from a file of `tokenise` or `part_set`."""
     with np.load(path) as stored:
-        codes, facts = torch.from_numpy(stored["codes"]), json.loads(str(stored["facts"]))
-        chroma, count = torch.from_numpy(stored["chroma"]), codes.shape[1]
-        if "activity" in stored:
-            rest = (torch.from_numpy(stored[name]) for name in ("context", "activity", "density", "section"))
-            return TokenPiece(codes, chroma, facts, *rest)
+        return piece_of(stored)
+
+
+def piece_of(stored: Mapping[str, Any]) -> TokenPiece:
+    """A piece from what such a file holds, by name.  [any]"""
+    codes, facts = torch.from_numpy(stored["codes"]), json.loads(str(stored["facts"]))
+    chroma, count = torch.from_numpy(stored["chroma"]), codes.shape[1]
+    if "activity" in stored:
+        rest = (torch.from_numpy(stored[name]) for name in ("context", "activity", "density", "section"))
+        return TokenPiece(codes, chroma, facts, *rest)
     playing = {instrument_of(stem, facts["programs"].get(stem, 0)) for stem in facts["stems"]}
     activity = torch.tensor([[name in playing] for name in INSTRUMENTS], dtype=torch.uint8).expand(-1, count)
     unknown = torch.full((count,), UNKNOWN, dtype=torch.uint8)
@@ -197,7 +202,12 @@ def window(piece: TokenPiece, n_frames: int, rng: random.Random) -> Window:
 
 def batch(pieces: TrainingPieces, size: int, n_frames: int, rng: random.Random) -> Batch:
     """A batch of windows from random pieces."""
-    rows = [window(piece, n_frames, rng) for piece in pieces.draw(size, rng)]
+    return batch_of(pieces.draw(size, rng), n_frames, rng)
+
+
+def batch_of(pieces: Sequence[TokenPiece], n_frames: int, rng: random.Random) -> Batch:
+    """A batch of a window of each piece.  [any]"""
+    rows = [window(piece, n_frames, rng) for piece in pieces]
     no_style = torch.zeros(4, STYLE_FRAMES, dtype=torch.int16)
     no_context = torch.zeros(4, n_frames, dtype=torch.int16)
     return Batch(

@@ -139,6 +139,19 @@ def optimiser_of(model: TrainedModel, rate: float) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=rate, betas=(0.9, 0.95), fused=True)
 
 
+def descend(model: TrainedModel, optimiser: torch.optim.Optimizer, rows: Batch, books: Tensor, rate: float) -> Tensor:
+    """One step at a learning rate; losses [K] before it."""
+    for group in optimiser.param_groups:
+        group["lr"] = rate
+    per_book = losses(model, rows, books)
+    weights = torch.tensor(CODEBOOK_WEIGHTS, device=books.device) / sum(CODEBOOK_WEIGHTS)
+    optimiser.zero_grad()
+    (per_book * weights).sum().backward()
+    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optimiser.step()
+    return per_book.detach()
+
+
 class LMRun:
     """A training run: what is trained and how far it is; continued from `path` where that is a file.
 
@@ -173,16 +186,9 @@ class LMRun:
 
     def learn(self, rows: Batch, books: Tensor, rate: float) -> Tensor:
         """One step at a learning rate; losses [K] before it."""
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        per_book = losses(self.model, rows, books)
-        weights = torch.tensor(CODEBOOK_WEIGHTS, device=books.device) / sum(CODEBOOK_WEIGHTS)
-        self.optimiser.zero_grad()
-        (per_book * weights).sum().backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
-        self.optimiser.step()
+        per_book = descend(self.model, self.optimiser, rows, books, rate)
         self.step, self.frames_seen = self.step + 1, self.frames_seen + rows.codes.shape[0] * rows.codes.shape[-1]
-        return per_book.detach()
+        return per_book
 
 
 def train(args: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ musescore-general-soundfont-small. Renderer: tinysoundfont (MIT), about 200 time
 All of it [main].
 """
 
+import os
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,10 +20,8 @@ from numpy.typing import NDArray
 from engine.train.compose import STEMS, Note, Piece
 
 SAMPLE_RATE_HZ = 32000
-SOUNDFONTS = (
-    Path("/usr/share/sounds/sf2/FluidR3_GM.sf2"),
-    Path("/usr/share/sounds/sf3/MuseScore_General_Lite.sf3"),
-)
+SOUNDS = Path(os.environ.get("SEGUE_TRAIN_SOUNDS", "/usr/share"))  # elsewhere: what `gpu.pack` has unpacked there
+SOUNDFONTS = (SOUNDS / "sounds/sf2/FluidR3_GM.sf2", SOUNDS / "sounds/sf3/MuseScore_General_Lite.sf3")
 DRUM_BANK = 128
 TARGET_RMS = 0.09
 

@@ -22,10 +22,10 @@ from engine.train.compose import Note
 from engine.train.parts.arrange import instrument_of, word_for
 from engine.train.parts.hits import read_sample
 from engine.train.parts.stems import Stem, drums, finish, pitched
-from engine.train.render import SAMPLE_RATE_HZ, Audio, soundfonts
+from engine.train.render import SAMPLE_RATE_HZ, SOUNDS, Audio, soundfonts
 
-WADS = tuple(Path(f"/usr/share/games/doom/freedoom{n}.wad") for n in (1, 2))
-SECTOID = Path("/usr/share/games/fretsonfire/data/songs/sectoid")
+WADS = tuple(SOUNDS / f"games/doom/freedoom{n}.wad" for n in (1, 2))
+SECTOID = SOUNDS / "games/fretsonfire/data/songs/sectoid"
 LOOPS = (("loop_mehackit1", 4), ("loop_mehackit2", 4), ("loop_perc1", 4), ("loop_perc2", 4), ("loop_weirdo", 8),
          ("loop_3d_printer", 16))  # beats of each  # fmt: skip
 ON_GRID = 0.8  # of a song's notes must lie on sixteenths, or its tempo is not believed
@@ -45,7 +45,8 @@ class Song:
     beats: float
 
 
-def _lumps(path: Path) -> Iterator[tuple[str, bytes]]:
+def lumps_of(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Names and contents of a .wad file."""
     data = path.read_bytes()
     _, count, at = struct.unpack("<4sii", data[:12])
     for index in range(count):
@@ -59,7 +60,7 @@ def freedoom_songs() -> tuple[Song, ...]:
     found: dict[bytes, str] = {}
     for wad in WADS:
         if wad.is_file():
-            for name, data in _lumps(wad):
+            for name, data in lumps_of(wad):
                 if name.startswith("D_") and data[:4] == b"MThd":
                     found.setdefault(data, f"{wad.stem} {name}")
     songs = [read_midi(data, name) for data, name in found.items()]

@@ -8,15 +8,14 @@ All of it [main].
 import random
 from collections.abc import Iterable
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 from scipy.signal import lfilter, resample_poly
 
 from engine.train.compose import Note
-from engine.train.render import SAMPLE_RATE_HZ, Audio
+from engine.train.render import SAMPLE_RATE_HZ, SOUNDS, Audio
 
-SONIC_PI = Path("/usr/share/sonic-pi/samples")
+SONIC_PI = SOUNDS / "sonic-pi/samples"
 HELD_OUT_LOOPS = ("breakbeat", "compus", "drone_g_97", "electric", "garzul", "industrial", "mika", "safari", "tabla")
 HELD_OUT = (*(f"loop_{name}" for name in HELD_OUT_LOOPS), "tabla_", "loop_amen")  # beginnings of names, never read
 SHOTS = {

@@ -13,6 +13,7 @@ import argparse
 import json
 import random
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -141,40 +142,49 @@ def codes_of(codec: SpectralCodec, sounds: list[Audio]) -> NDArray[np.int16]:
     return codec.encode(torch.from_numpy(np.stack(sounds))[:, None]).numpy().astype(np.int16)
 
 
-def save_view(path: Path, made: Material, view: View, mix: Audio, beside: Audio | None, codec: SpectralCodec) -> None:
-    """Write one view; complete or not at all."""
+def tokens_of(made: Material, view: View, mix: Audio, beside: Audio | None, codec: SpectralCodec) -> dict[str, Any]:
+    """Codes, chroma, facts and labels of a view, by name: what its file holds.  [any]"""
     codes = codes_of(codec, [mix] if beside is None else [mix, beside])
     n_frames = codes.shape[-1]
     chroma = [chroma_frames(torch.from_numpy(sound))[:n_frames] for sound in melodies(made, view, mix)]
     known = density(view)
     dense = np.where(np.isnan(known), 255, np.round(np.nan_to_num(known) * 250)).astype(np.uint8)
-    part = path.with_suffix(".part")
-    with part.open("wb") as out:
-        np.savez(
-            out,
-            codes=codes[0],
-            context=codes[1] if beside is not None else np.zeros((codes.shape[1], 0), np.int16),
-            chroma=(torch.stack(chroma) * 255).round().to(torch.uint8).numpy(),
-            facts=np.array(json.dumps(facts_of(made, view))),
-            activity=activity(view)[:, :n_frames],
-            density=dense[:n_frames],
-            section=made.section[:n_frames],
-        )
-    settle(part, path)
+    return {
+        "codes": codes[0],
+        "context": codes[1] if beside is not None else np.zeros((codes.shape[1], 0), np.int16),
+        "chroma": (torch.stack(chroma) * 255).round().to(torch.uint8).numpy(),
+        "facts": np.array(json.dumps(facts_of(made, view))),
+        "activity": activity(view)[:, :n_frames],
+        "density": dense[:n_frames],
+        "section": made.section[:n_frames],
+    }
 
 
-def make_views(seed: int, seconds: float, count: int, codec: SpectralCodec, out: Path) -> float:
-    """All views of a seed's piece; how many seconds they last together."""
-    made = material(seed, seconds)
-    rng, made_seconds = random.Random(seed ^ 0x71E35), 0.0
+def views_of(seed: int, seconds: float, count: int) -> Iterator[tuple[int, Material, View, Audio, Audio | None]]:
+    """Up to `count` views of a seed's piece that are never silent for long: number, piece, view, sound, what is beside.
+
+    [any]
+    """
+    made, rng = material(seed, seconds), random.Random(seed ^ 0x71E35)
     for index in range(count):
         for _ in range(TRIES):
             view = choose(rng, made.stems, made.bar_seconds)
             mix = sound_of(view, rng)
             if silent_frames(mix) <= LONGEST_SILENCE:
-                save_view(out / f"{seed:07d}-{index}.npz", made, view, mix, context_sound(view, rng), codec)
-                made_seconds += len(mix) / SAMPLE_RATE_HZ
+                yield index, made, view, mix, context_sound(view, rng)
                 break
+
+
+def make_views(seed: int, seconds: float, count: int, codec: SpectralCodec, out: Path) -> float:
+    """All views of a seed's piece; how many seconds they last together."""
+    made_seconds = 0.0
+    for index, made, view, mix, beside in views_of(seed, seconds, count):
+        path = out / f"{seed:07d}-{index}.npz"
+        part = path.with_suffix(".part")
+        with part.open("wb") as stream:
+            np.savez(stream, **tokens_of(made, view, mix, beside, codec))
+        settle(part, path)
+        made_seconds += len(mix) / SAMPLE_RATE_HZ
     return made_seconds
 
 
