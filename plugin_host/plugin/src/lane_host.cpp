@@ -160,6 +160,8 @@ void LaneHost::wait_for_engine(int n, const Transport& transport) {
     standing.playing = false;
     prepare_to_record(transport);
     const uint64_t began = monotonic_ns();
+    if (engines_ != shared_.engines) gave_up_ = false;
+    engines_ = shared_.engines;
     while (!caught_up(n, transport, standing)) {
         if (gave_up_ || monotonic_ns() - began > patience_ns_) {
             if (!gave_up_) patience_ns_ = std::max(patience_ns_ / 2, least_patience_ns);

@@ -43,6 +43,7 @@ private:
     HostClock clock_;
     std::vector<float> wet_;  // interleaved
     bool pressed_[n_jam_verbs] = {};
+    uint32_t engines_ = 0;  // that there had been when it waited last
     bool gave_up_ = false, was_on_ = false, begun_ = false;
     int64_t last_position_ = 0;
     uint64_t outrun_from_ns_ = 0, outrun_samples_ = 0;

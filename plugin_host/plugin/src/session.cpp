@@ -160,6 +160,7 @@ void Session::open_lane(const std::string& ring) {
     reader_ = std::move(reader);
     lost_ = false;
     blocks_at_open_ = shared_.blocks;
+    ++shared_.engines;
     {
         std::lock_guard<std::mutex> guard(texts_);
         saved_.lane = lane_;

@@ -72,6 +72,7 @@ struct Shared {
     std::atomic<double> tempo{120}, beats{0}, beats_per_bar{4};
     // Session to audio: the timeline that was handled, and whether a stream is due on it.
     std::atomic<uint32_t> handled_seek_id{~0u};
+    std::atomic<uint32_t> engines{0};  // that it was connected to: a host that gave up waiting waits for the next one
     std::atomic<bool> expecting{false}, handled_on{false};  // handled_on: with Generate on
     std::atomic<int64_t> handled_offs{0};
     PressQueue presses;

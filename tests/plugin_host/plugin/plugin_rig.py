@@ -166,13 +166,13 @@ class DrivenHost:
 
     def run(
         self, samples: int = 512, playing: bool = False, at: int | None = None, counted: bool = False,
-        cycle: tuple[int, int] | None = None, told: bool = True, **turned: float,
+        cycle: tuple[int, int] | None = None, told: bool = True, noise: bool = False, **turned: float,
     ) -> np.ndarray:  # fmt: skip
         """Run blocks of this many samples, with parameters set by name before them; returns one channel of the
         output. `cycle`: first sample and the one behind the last, which the host reports if `told`."""
         turned_by_number = self.by_number(**turned)
         answer = self.do("run", samples=samples, playing=playing, at=at, counted=counted, cycle=cycle, told=told,
-                         set=turned_by_number)  # fmt: skip
+                         noise=noise, set=turned_by_number)  # fmt: skip
         return np.frombuffer(bytes.fromhex(answer["audio"]), np.float32)
 
     def by_number(self, **turned: float) -> dict[int, float]:

@@ -2,7 +2,7 @@
 
 {"do": "open", "state": hex, "bpm": 120, "timeless": false}   a plugin, with a saved song or none; {}
 {"do": "run", "samples": n, "playing": true, "at": position, "set": {number: value}}     {"audio": hex of float32 [n]}
-    "input": a constant input, or "counted": true for one whose samples say where they lie
+    "input": a constant input, or "counted": true for one whose samples say where they lie, "noise": true
     "cycle": [first, last] in samples, in which it goes round; "told": false, the host reports no cycle
 {"do": "value", "number": n}   {"value": v}        {"do": "save"}   {"state": hex}        {"do": "close"}   {}
 {"do": "offline", "on": 1}     {}                  {"do": "turned"}   by of which the plugin notified us:
@@ -24,7 +24,7 @@ class DrivenPlugin:
     """One plugin at a time."""
 
     def __init__(self, path: str) -> None:
-        self.path, self.bpm = path, 120.0
+        self.path, self.bpm, self.noise = path, 120.0, np.random.default_rng(0)
 
     def open(self, state="", bpm=120.0, timeless=False):
         self.lane, self.bpm = Loaded(self.path), bpm
@@ -35,7 +35,9 @@ class DrivenPlugin:
             self.lane.load(bytes.fromhex(state))
         return {}
 
-    def run(self, samples, playing=False, at=None, set=None, input=0.0, counted=False, cycle=None, told=True):
+    def run(
+        self, samples, playing=False, at=None, set=None, input=0.0, counted=False, cycle=None, told=True, noise=False
+    ):
         if at is not None:
             self.lane.position = at
         values = [(int(number), value) for number, value in (set or {}).items()]
@@ -43,6 +45,8 @@ class DrivenPlugin:
         while left:
             n = min(BLOCK, left, cycle[1] - self.lane.position if cycle else left)
             source = np.full((2, n), input, np.float32)
+            if noise:
+                source[:] = self.noise.uniform(-0.3, 0.3, n)
             if counted:
                 source[:] = -((np.arange(n) + self.lane.position) % PERIOD + 1) / PERIOD / 2
             beats = [at * self.bpm / 60 / RATE for at in cycle] if cycle and told else None
