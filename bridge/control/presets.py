@@ -41,15 +41,20 @@ class Preset:
         return self.prompts[0] if self.prompts else None
 
 
+# Hosts store a preset by its place here, so that none may move: new ones come at the end.
+PLACES = ["answer-me", "night-bus", "out-on-a-limb", "peak-hour", "porch", "same-but-new", "slow-tide", "straight-on", "arcade", "blue-smoke", "brass-band", "chamber", "drum-room", "dub-cellar", "evening-shore", "garage-band", "head-nod", "in-the-pocket", "laid-back", "low-end", "morning-radio", "neon-rain", "six-strings", "squeezebox", "string-bed", "synth-lead", "upright", "warehouse"]
+
+
 def preset_names() -> list[str]:
-    """Names of the presets of the package, sorted.  [any]"""
+    """Names of the presets of the package, each at its place.  [any]"""
     return list(_names())
 
 
 @lru_cache(1)
 def _names() -> tuple[str, ...]:
     files = resources.files(PACKAGE).iterdir()
-    return tuple(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
+    found = {file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")}
+    return (*(name for name in PLACES if name in found), *sorted(found.difference(PLACES)))
 
 
 def load_preset(name: str, others: Sequence[str] = ()) -> Preset:

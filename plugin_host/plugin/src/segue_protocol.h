@@ -2,10 +2,10 @@
 #pragma once
 
 #define SEGUE_PRESETS \
-    "answer-me|arcade|blue-smoke|brass-band|chamber|drum-room|" \
-    "dub-cellar|evening-shore|garage-band|head-nod|in-the-pocket|laid-back|" \
-    "low-end|morning-radio|neon-rain|night-bus|out-on-a-limb|peak-hour|" \
-    "porch|same-but-new|six-strings|slow-tide|squeezebox|straight-on|" \
+    "answer-me|night-bus|out-on-a-limb|peak-hour|porch|same-but-new|" \
+    "slow-tide|straight-on|arcade|blue-smoke|brass-band|chamber|" \
+    "drum-room|dub-cellar|evening-shore|garage-band|head-nod|in-the-pocket|" \
+    "laid-back|low-end|morning-radio|neon-rain|six-strings|squeezebox|" \
     "string-bed|synth-lead|upright|warehouse"
 
 namespace segue {

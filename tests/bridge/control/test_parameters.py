@@ -9,7 +9,7 @@ import pytest
 from bridge.control.messages import LANE_SET
 from bridge.control.packet import encode, parse
 from bridge.control.parameters import KNOBS, PARAMETERS, Depth, check_parameter, parameter
-from bridge.control.presets import load_preset, parse_preset, preset_names
+from bridge.control.presets import PLACES, load_preset, parse_preset, preset_names
 from bridge.errors import OutOfRange, PresetError, WrongType
 
 README = Path(__file__).parents[3] / "presets" / "README.md"
@@ -51,6 +51,13 @@ def test_the_page_of_commands_knows_what_makes_music_anew() -> None:
 def test_a_misspelt_name_is_answered_with_close_ones() -> None:
     with pytest.raises(OutOfRange, match="temperature"):
         check_parameter("temprature", 1.0)
+
+
+def test_presets_keep_their_places() -> None:
+    """Hosts store a preset by its place: those of the first release stay where they were."""
+    first = "answer-me night-bus out-on-a-limb peak-hour porch same-but-new slow-tide straight-on"
+    assert preset_names()[:8] == first.split()
+    assert set(preset_names()) == set(PLACES), "a new preset's name goes to the end of PLACES"
 
 
 def test_presets_load_and_the_readme_knows_them_all() -> None:
