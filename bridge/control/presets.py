@@ -42,7 +42,12 @@ class Preset:
 
 
 # Hosts store a preset by its place here, so that none may move: new ones come at the end.
-PLACES = ["answer-me", "night-bus", "out-on-a-limb", "peak-hour", "porch", "same-but-new", "slow-tide", "straight-on", "arcade", "blue-smoke", "brass-band", "chamber", "drum-room", "dub-cellar", "evening-shore", "garage-band", "head-nod", "in-the-pocket", "laid-back", "low-end", "morning-radio", "neon-rain", "six-strings", "squeezebox", "string-bed", "synth-lead", "upright", "warehouse"]
+PLACES = (
+    "answer-me", "night-bus", "out-on-a-limb", "peak-hour", "porch", "same-but-new", "slow-tide", "straight-on",
+    "arcade", "blue-smoke", "brass-band", "chamber", "drum-room", "dub-cellar", "evening-shore", "garage-band",
+    "head-nod", "in-the-pocket", "laid-back", "low-end", "morning-radio", "neon-rain", "six-strings", "squeezebox",
+    "string-bed", "synth-lead", "upright", "warehouse",
+)  # fmt: skip
 
 
 def preset_names() -> list[str]:
