@@ -61,10 +61,9 @@ def bench(
 ) -> None:
     """Measure this computer: the ring, the model's speed, time to first sound.
 
-    --models measures each model's speed, compared with transformers and with the memory bandwidth; it uses random
-    weights for models that are not on this machine. --sync measures whether the music is on the host's beat, through
-    changes, stalls and a dead engine. --jam plays jams through a JACK server, and measures them. --stems makes stems at
-    once and one by one, kills them, and compares what was live with what is rendered from its journal.
+    --models measures each model's speed against transformers and the memory bandwidth (random weights for models that
+    are not here), --sync whether the music is on the beat, --jam jams through a JACK server, --stems stems at once and
+    one by one, kills, and rendering from journals.
 
     \b
     segue bench                                   # under two minutes

@@ -34,7 +34,7 @@ ABOUT = (
         (
             ("status", "what the engine does; the answer leaves the first outlet"),
             ("subscribe levels 30", "a kind of state more often"),
-            ("lane/status 0", "any request of docs/osc.md, without /segue/ and without its id"),
+            ("lane/status 0", "any request of docs/osc.md, without its root and its id"),
             ("model", "which model plays"),
         ),
         (

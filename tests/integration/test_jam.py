@@ -180,7 +180,7 @@ def test_mutated_datagrams_are_answered_and_the_jam_goes_on(engine: Engine, tmp_
     )  # fmt: skip
     jam, ports, recorded, timings = Jam(options, JamLines()), [], [], []
 
-    def begin(session: JamSession, stack: ExitStack) -> None:
+    def begin(session: JamSession, stack: ExitStack, client: object) -> None:
         ports.append(stack.enter_context(JamPort(0, jam.press, session.state)))
         timings.append(session.parts.timing.p95_seconds)
 

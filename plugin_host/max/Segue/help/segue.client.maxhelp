@@ -185,10 +185,10 @@
      "patching_rect": [
       139.0,
       240.0,
-      452.0,
+      403.0,
       22.0
      ],
-     "text": "any request of docs/osc.md, without /segue/ and without its id"
+     "text": "any request of docs/osc.md, without its root and its id"
     }
    },
    {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from lane_rig import NOW, RATE, HandClock, RigHost, make_model
 from bridge.control.arguments import At
 from engine.serve.lane.command import Command
 from engine.serve.lane.generate_loop import GenerateLoop
-from engine.serve.lane_settings import Morph
+from engine.serve.lane_settings import Morph, Update
 
 BAR = 2 * RATE  # at 120 bpm
 TO_SECOND = Morph((0.0, 1.0), 8.0, 1)
@@ -54,7 +54,7 @@ def test_a_glide_begins_on_its_bar_and_takes_its_beats(host: RigHost) -> None:
     morph(host, TO_SECOND, At(beats=4.0))
     found = weights_while_playing(host, 13)
     assert found[2] == (1.0,)
-    second = [weights[1] for weights in found[3:]]
+    second = [(*weights, 0.0)[1] for weights in found[3:]]  # before the glide the lane has one prompt
     assert second == pytest.approx([max(0, min(1, (beat - 4) / 8)) for beat in range(4, 14)], abs=0.06)
     assert found[-1] == (0.0, 1.0)
     assert [beats for _, address, beats, _ in host.events.heard if address.endswith("morph")] == [4.0]
@@ -85,17 +85,30 @@ def test_a_glide_is_not_the_step_to_its_end() -> None:
     assert not same[4 * RATE // 2 + RATE // 4 :].all()
 
 
-def test_weights_sent_now_stay_in_the_open_window(host: RigHost) -> None:
-    host.render(3 * BAR // 2)
-    windows = host.lane.controller.renderer.conditioning.windows
-    renderer, sent = host.lane.controller.renderer, []
+def windows_of(host: RigHost, change: Callable[[float], Update]) -> int:
+    """How many windows are begun for three changes that are sent now."""
+    before = host.lane.controller.renderer.conditioning.windows
     for share in (0.2, 0.4, 0.6):
-        morph(host, Morph((1 - share, share)))
+        host.lane.submit(Command(NOW, 5, "/segue/lane/set", change(share), arrived_seconds=host.clock.now_seconds()))
         host.render(RATE // 5)
-        sent.append(renderer.conditioning.windows)
     assert np.isfinite(host.render(RATE)).all()
-    assert host.lane.view.weights[0] == pytest.approx((0.4, 0.6))
-    assert max(sent) - windows <= 2, "windows that rolled in the meantime; none for the weights"
+    return int(host.lane.controller.renderer.conditioning.windows - before)
+
+
+def test_weights_sent_now_stay_in_the_open_window() -> None:
+    """They begin no more windows than a parameter that only changes how tokens are drawn."""
+    begun = []
+    for change in (
+        lambda share: lambda s: s.with_value("temperature", 1 + share / 10),
+        lambda share: lambda s: s.with_morph(Morph((1 - share, share))),
+    ):
+        host = host_of()
+        host.render(3 * BAR // 2)
+        begun.append(windows_of(host, change))
+        weights = host.lane.view.weights[0]
+        host.close()
+    assert weights == pytest.approx((0.4, 0.6))
+    assert begun[1] <= begun[0]
 
 
 def test_glides_with_candidates_are_the_same_twice() -> None:
