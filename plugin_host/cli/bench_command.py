@@ -72,8 +72,7 @@ def bench(
     segue bench --jam --minutes 10                # jams; needs JACK
     segue bench --stems --quick                   # stems and journals, about two minutes
     """
-    chosen = sync + bool(models) + jam + stems + midi
-    _one_kind(chosen, bool(precision or fast or threads or limit_minutes) and not models)
+    _one_kind(sync + bool(models) + jam + stems + midi, bool(precision or fast or threads or limit_minutes) and not models)
     if jam:
         return _bench_jam(out, minutes, only)
     if stems:
