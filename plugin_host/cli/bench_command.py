@@ -72,7 +72,8 @@ def bench(
     segue bench --jam --minutes 10                # jams; needs JACK
     segue bench --stems --quick                   # stems and journals, about two minutes
     """
-    _one_kind(sync + bool(models) + jam + stems + midi, bool(precision or fast or threads or limit_minutes) and not models)
+    models_only = bool(precision or fast or threads or limit_minutes)
+    _one_kind(sync + bool(models) + jam + stems + midi, models_only and not models)
     if jam:
         return _bench_jam(out, minutes, only)
     if stems:
@@ -85,6 +86,10 @@ def bench(
         return _bench_models(Table(models, precision, device, fast, threads, limit_minutes), out)
     if sync:
         return _bench_sync(out, device, quick, minutes, tempi, tempo_seconds, only)
+    return _bench_computer(out, device, quick)
+
+
+def _bench_computer(out: Path | None, device: str, quick: bool) -> None:
     from plugin_host.bench.bench import run_bench
     from plugin_host.console.screen import Screen
 
