@@ -38,6 +38,7 @@ OTHER_TEMPO = 0.3  # as a share
 EVEN = 1.8  # ratio of the longest to the shortest, without the extremes
 SETTLED = 0.005  # of the tempo
 FIRST_GAPS, FIRST_EVEN = 4, 1.35  # whose mean begins the line, if their ratio is at most this
+ALIKE_GAPS = 5  # of one length count the same
 PATTERN_EACH = 6  # ticks between analyses of the pattern; twice the same counts
 LOST_SECONDS = 0.6  # without a tick
 BLOCKS_SURE = 100  # bursts become visible within this many blocks
@@ -190,6 +191,7 @@ class ClockTicks:
             self._looked_ago = 0
             self._look_at_pattern()
         if isinstance(self._line, LineFilter) and len(self._history.instants) > GAPS and not self._fresh:
+            self._count_alike()
             self._look_for_other_tempo(self._line.step_seconds)
 
     def _freshly(self, seconds: float, step_seconds: float) -> None:
@@ -217,6 +219,14 @@ class ClockTicks:
             steps = [0 if gap < TWIN_GAP * step_seconds else max(1, round(gap / step_seconds)) for gap in gaps]
             self._history.count_anew([1, *steps])
             self._line = LineFilter(self._history.instants[-1], step_seconds)
+
+    def _count_alike(self) -> None:
+        """Gaps of one length count the same: a first long one was a slower tempo, and no tick was lost."""
+        recent = self._history.steps()[-ALIKE_GAPS:]
+        if min(recent) != 1 or max(recent) == 1 or not is_even(self._history.gaps(ALIKE_GAPS), FIRST_EVEN):
+            return
+        self.lost -= sum(recent) - ALIKE_GAPS
+        self._history.count_anew([*self._history.steps()[:-ALIKE_GAPS], *[1] * ALIKE_GAPS])
 
     def _look_for_other_tempo(self, step_seconds: float) -> None:
         if self.pattern.arrival is Arrival.COPIES and self._history.counted(GAPS) < GAPS:

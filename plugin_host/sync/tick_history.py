@@ -58,6 +58,10 @@ class TickHistory:
         """The newest n instants, or as many as there are.  [any]"""
         return np.array(self.instants)[-n:]
 
+    def steps(self) -> list[int]:
+        """What each kept tick counts as; the first one's is not known and is 1.  [any]"""
+        return [1, *(b - a for a, b in pairwise(self._counts))]
+
     def counted(self, n: int) -> int:
         """How much the newest n gaps added to the count; n must be fewer than the ticks kept.  [any]"""
         return self._counts[-1] - self._counts[-n - 1]

@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from plugin_host.sync.burst_line import BurstLine
@@ -173,6 +173,9 @@ def test_bursts_are_followed_at_their_mean(tempo: float, block: float) -> None:
 
 @quick
 @given(tempi, st.sampled_from(BLOCKS), st.sampled_from((0.0, 0.0003)))
+@example(132.0, 0.0006666666666666666, 0.0003)  # 132 to 89 bpm: the first long gap looks like a lost tick
+@example(116.0, 0.0013333333333333333, 0.0003)
+@example(124.0, 0.0006666666666666666, 0.0003)
 def test_bursts_at_any_tempo_and_then_another_one(tempo: float, block: float, late: float) -> None:
     other, rng = 60 + (tempo + 37) % 140, random.Random(1)
     came = bursts(12 * TICKS, tempo, block)
@@ -184,10 +187,7 @@ def test_bursts_at_any_tempo_and_then_another_one(tempo: float, block: float, la
     reading = clock.reading(came[-1] + late)
     assert reading is not None
     assert reading.tempo_bpm == pytest.approx(other, rel=0.01)
-    most = 1.2 * block + 0.003
-    if late:  # open: in about one of a hundred such changes a tick is counted too much
-        most += tick_seconds(other)
-    assert abs(reading.beats - 24) * 60 / other < most  # type: ignore[operator]
+    assert abs(reading.beats - 24) * 60 / other < 1.2 * block + 0.003  # type: ignore[operator]
 
 
 def test_a_tempo_between_two_blocks_is_not_taken_for_the_blocks() -> None:
