@@ -191,7 +191,7 @@ class ClockTicks:
             self._looked_ago = 0
             self._look_at_pattern()
         if isinstance(self._line, LineFilter) and len(self._history.instants) > GAPS and not self._fresh:
-            self._count_alike()
+            self.lost -= self._history.count_alike(ALIKE_GAPS, FIRST_EVEN)
             self._look_for_other_tempo(self._line.step_seconds)
 
     def _freshly(self, seconds: float, step_seconds: float) -> None:
@@ -219,14 +219,6 @@ class ClockTicks:
             steps = [0 if gap < TWIN_GAP * step_seconds else max(1, round(gap / step_seconds)) for gap in gaps]
             self._history.count_anew([1, *steps])
             self._line = LineFilter(self._history.instants[-1], step_seconds)
-
-    def _count_alike(self) -> None:
-        """Gaps of one length count the same: a first long one was a slower tempo, and no tick was lost."""
-        recent = self._history.steps()[-ALIKE_GAPS:]
-        if min(recent) != 1 or max(recent) == 1 or not is_even(self._history.gaps(ALIKE_GAPS), FIRST_EVEN):
-            return
-        self.lost -= sum(recent) - ALIKE_GAPS
-        self._history.count_anew([*self._history.steps()[:-ALIKE_GAPS], *[1] * ALIKE_GAPS])
 
     def _look_for_other_tempo(self, step_seconds: float) -> None:
         if self.pattern.arrival is Arrival.COPIES and self._history.counted(GAPS) < GAPS:

@@ -18,6 +18,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from plugin_host.sync.clock_pattern import is_even
+
 
 class TickHistory:
     """Keeps the newest `kept` ticks; `ticks` counts all of them."""
@@ -58,10 +60,6 @@ class TickHistory:
         """The newest n instants, or as many as there are.  [any]"""
         return np.array(self.instants)[-n:]
 
-    def steps(self) -> list[int]:
-        """What each kept tick counts as; the first one's is not known and is 1.  [any]"""
-        return [1, *(b - a for a, b in pairwise(self._counts))]
-
     def counted(self, n: int) -> int:
         """How much the newest n gaps added to the count; n must be fewer than the ticks kept.  [any]"""
         return self._counts[-1] - self._counts[-n - 1]
@@ -72,6 +70,19 @@ class TickHistory:
         while n < len(gaps) and (gaps[-n - 1] > between) == (seconds > between):
             n += 1
         return n
+
+    def count_alike(self, n: int, ratio: float) -> int:
+        """Have the newest n gaps count one each if they are alike and only some count more; returns the ticks less.
+
+        A first long gap looks like a lost tick until those behind it show a slower tempo. n must be fewer than the
+        ticks kept; `ratio` is of the longest to the shortest.  [any]
+        """
+        steps = [b - a for a, b in pairwise(self._counts)]
+        recent, gaps = steps[-n:], self.gaps(n)
+        if min(recent) != 1 or max(recent) == 1 or not is_even(gaps, ratio):
+            return 0
+        self.count_anew([1, *steps[:-n], *[1] * n])
+        return sum(recent) - n
 
     def count_anew(self, steps: Sequence[int]) -> None:
         """Set what each kept tick counts as; the first one's count stays.  [any]"""
