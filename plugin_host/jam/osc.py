@@ -5,16 +5,14 @@ One rule: a jam is spoken to at its own port, as a plugin is at its own; the eng
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
+from bridge.control.answering_port import AnsweringPort, Source
 from bridge.control.arguments import Message
 from bridge.control.clients import PORT_MIN
 from bridge.control.jam_rows import JAM_ERROR, JAM_LISTEN, JAM_OK, JAM_PRESS, JAM_ROOT, JAM_STATE, JAM_VERBS
-from bridge.control.packet import Packet, parse, salvage
-from bridge.control.udp_socket import open_socket
+from bridge.control.packet import Packet
 from bridge.errors import Busy, OutOfRange, SegueError, UnknownAddress
 from plugin_host.jam.state import VERBS, JamState, Press, PressReply
 
@@ -22,11 +20,10 @@ WAIT_SECONDS = 0.02
 LISTENERS_MAX = 16
 WAITING_MAX = 64  # presses: a flood of them must not keep the session from the music
 TEXT_MAX = 900
-Source = tuple[str, int]
 _ROWS = {row.address: row for row in (*JAM_VERBS, JAM_LISTEN)}
 
 
-class JamPort:
+class JamPort(AnsweringPort):
     """Takes presses and sends the state on a thread of its own; also a context manager. PortInUse.
 
     `press` gets each press and a function for its reply, `state` gives the state. Port 0 takes a free one, see `port`.
@@ -35,22 +32,10 @@ class JamPort:
     def __init__(
         self, port: int, press: Callable[[Press, Callable[[PressReply], None]], None], state: Callable[[], JamState]
     ) -> None:
+        super().__init__(port, "segue-jam-osc", WAIT_SECONDS)
         self._press, self._state = press, state
-        self._socket = open_socket("127.0.0.1", port)
-        self.port = int(self._socket.getsockname()[1])
         self._listeners: dict[Source, tuple[float, float]] = {}  # seconds between two states, when the next is due
         self._given = self._answered = 0  # presses, each counted by one thread
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="segue-jam-osc", daemon=True)
-
-    def __enter__(self) -> JamPort:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.set()
-        self._thread.join()
-        self._socket.close()
 
     def pressed(self, reply: PressReply) -> None:
         """Tell those who listen of a press.  [any]"""
@@ -59,28 +44,8 @@ class JamPort:
         for source in list(self._listeners):
             self._send(datagram, source)
 
-    def _run(self) -> None:
-        self._socket.settimeout(WAIT_SECONDS)
-        while not self._closing.is_set():
-            try:
-                datagram, source = self._socket.recvfrom(65535)
-            except (TimeoutError, ConnectionResetError):
-                datagram, source = b"", ("", 0)
-            if datagram:
-                self._receive(datagram, source)
-            self._tell()
-
-    def _receive(self, datagram: bytes, source: Source) -> None:
-        try:
-            packets = parse(datagram)
-        except SegueError as fault:
-            self._refuse(salvage(datagram)[0], fault, source)
-            return
-        for packet in packets:
-            self._take(packet, source)
-
-    def _refuse(self, address: str, fault: SegueError, source: Source) -> None:
-        self._send(JAM_ERROR.pack(address[:200], fault.code, str(fault)[:TEXT_MAX]), source)
+    def _refuse(self, address: str, number: int, fault: SegueError, source: Source) -> None:
+        self._send(JAM_ERROR.pack(address, fault.code, str(fault)[:TEXT_MAX]), source)
 
     def _take(self, packet: Packet, source: Source) -> None:
         try:
@@ -100,7 +65,7 @@ class JamPort:
                 self._given += 1
                 self._press(Press(verb, bars, "osc"), lambda reply: self._answer(row, reply, source))
         except SegueError as fault:
-            self._refuse(packet.address, fault, source)
+            self._refuse(packet.address[:200], 0, fault, source)
 
     def _answer(self, row: Message, reply: PressReply, source: Source) -> None:
         self._answered += 1
@@ -117,7 +82,7 @@ class JamPort:
         else:
             self._listeners[where] = (1 / per_second, 0.0)
 
-    def _tell(self) -> None:
+    def _turn(self) -> None:
         now = time.monotonic()
         due = [(source, every) for source, (every, at) in self._listeners.items() if at <= now]
         if due:
@@ -125,10 +90,6 @@ class JamPort:
             for source, every in due:
                 self._listeners[source] = (every, now + every)
                 self._send(datagram, source)
-
-    def _send(self, datagram: bytes, source: Source) -> None:
-        with suppress(OSError):  # it has gone, or the port is being closed
-            self._socket.sendto(datagram, source)
 
 
 def _values(reply: PressReply) -> tuple[object, ...]:

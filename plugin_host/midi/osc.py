@@ -5,27 +5,22 @@ The same thread does what is due a hundred times a second.
 
 from __future__ import annotations
 
-import logging
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 
+from bridge.control.answering_port import AnsweringPort, Source
 from bridge.control.arguments import Message, Value
 from bridge.control.clients import PORT_MIN
 from bridge.control.midi_rows import MIDI_ERROR, MIDI_LISTEN, MIDI_OK, MIDI_REQUESTS
-from bridge.control.packet import Packet, parse
-from bridge.control.udp_socket import open_socket
+from bridge.control.packet import Packet
 from bridge.errors import Busy, OutOfRange, SegueError, UnknownAddress
 
 WAIT_SECONDS = 0.01
 LISTENERS_MAX = 16
 TEXT_MAX = 900
-Source = tuple[str, int]
 _ROWS = {row.address: row for row in MIDI_REQUESTS}
-_log = logging.getLogger("segue.midi")
 
 
-class MidiPort:
+class MidiPort(AnsweringPort):
     """Passes each request to `handle` and answers it, on a thread of its own; also a context manager. PortInUse.
 
     `handle` gets the row and its values, and returns the values of the answer or raises a SegueError; `turn` is called
@@ -38,23 +33,10 @@ class MidiPort:
         handle: Callable[[Message, Mapping[str, Value]], Sequence[object]],
         turn: Callable[[], None] = lambda: None,
     ) -> None:
-        self._handle, self._turn = handle, turn
-        self._socket = open_socket("127.0.0.1", port)
-        self._socket.settimeout(WAIT_SECONDS)
-        self.port = int(self._socket.getsockname()[1])
+        super().__init__(port, "segue-midi-osc", WAIT_SECONDS)
+        self._handle, self._due = handle, turn
         self._listeners: dict[Source, None] = {}
         self._asker: Source | None = None
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="segue-midi-osc", daemon=True)
-
-    def __enter__(self) -> MidiPort:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._closing.set()
-        self._thread.join()
-        self._socket.close()
 
     def tell(self, row: Message, *values: object) -> None:
         """Send an event to those who listen.  [any]"""
@@ -68,22 +50,11 @@ class MidiPort:
         if self._asker is not None:
             self._send(row.pack(*values), self._asker)
 
-    def _run(self) -> None:
-        while not self._closing.is_set():
-            try:
-                self._one()
-                self._turn()
-            except Exception:
-                _log.exception("the MIDI map lost a message to a fault of its own")
+    def _turn(self) -> None:
+        self._due()
 
-    def _one(self) -> None:
-        try:
-            datagram, source = self._socket.recvfrom(65535)
-        except (TimeoutError, ConnectionResetError):
-            return
-        with suppress(SegueError):  # what is no OSC
-            for packet in parse(datagram):
-                self._take(packet, source)
+    def _refuse(self, address: str, number: int, fault: SegueError, source: Source) -> None:
+        self._send(MIDI_ERROR.pack(address, fault.code, str(fault)[:TEXT_MAX]), source)
 
     def _take(self, packet: Packet, source: Source) -> None:
         row = _ROWS.get(packet.address)
@@ -99,7 +70,7 @@ class MidiPort:
                 answer = self._handle(row, values)
                 self._send(MIDI_OK.pack(row.address, rest=row.reply_values(answer)), source)
         except SegueError as fault:
-            self._send(MIDI_ERROR.pack(packet.address[:200], fault.code, str(fault)[:TEXT_MAX]), source)
+            self._refuse(packet.address[:200], 0, fault, source)
         finally:
             self._asker = None
 
@@ -113,7 +84,3 @@ class MidiPort:
             raise Busy(f"{LISTENERS_MAX} listen already and there is room for no more")
         else:
             self._listeners[where] = None
-
-    def _send(self, datagram: bytes, source: Source) -> None:
-        with suppress(OSError):  # it has gone, or the port is being closed
-            self._socket.sendto(datagram, source)

@@ -5,27 +5,25 @@ Invalid messages get an error.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bridge.control import messages
+from bridge.control.answering_port import AnsweringPort, Source
 from bridge.control.arguments import Value
 from bridge.control.history_rows import TAKES_HEAD
-from bridge.control.packet import Packet, parse, salvage
+from bridge.control.packet import Packet
 from bridge.control.requests import error_datagram
 from bridge.control.take_rows import TAKE
-from bridge.control.udp_socket import open_socket
 from bridge.errors import SegueError, UnknownAddress
 from plugin_host.takes import history_handlers
-from plugin_host.takes.stems.stems_handlers import ADDRESSES, Peer, StemsHandlers
+from plugin_host.takes.stems.stems_handlers import ADDRESSES, StemsHandlers
 
 _WAIT_SECONDS = 0.2
 _OTHERS = TAKES_HEAD.address.removesuffix("head")
 
 
-class TakeHandlers:
+class TakeHandlers(AnsweringPort):
     """Passes each valid order to `put`, on its own thread; also a context manager. PortInUse.
 
     Port 0 takes a free one, see `port`. With a `session` it answers messages about its history.
@@ -38,44 +36,17 @@ class TakeHandlers:
         session: Path | None = None,
         stems: StemsHandlers | None = None,
     ) -> None:
+        super().__init__(port, "segue-orders", _WAIT_SECONDS)
         self._put, self._session, self._stems = put, session, stems or StemsHandlers()
-        self._socket = open_socket("127.0.0.1", port)
         self._stems.connect(self._socket.sendto)
-        self.port = int(self._socket.getsockname()[1])
-        self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="segue-orders", daemon=True)
 
-    def __enter__(self) -> TakeHandlers:
-        self._thread.start()
-        return self
+    def _take(self, packet: Packet, source: Source) -> None:
+        self._send(self._answer(packet, source), source)
 
-    def __exit__(self, *_: object) -> None:
-        self._closing.set()
-        self._thread.join()
-        self._socket.close()
+    def _refuse(self, address: str, number: int, fault: SegueError, source: Source) -> None:
+        self._send(error_datagram(number, address, fault), source)
 
-    def _run(self) -> None:
-        self._socket.settimeout(_WAIT_SECONDS)
-        while not self._closing.is_set():
-            try:
-                datagram, source = self._socket.recvfrom(65535)
-            except (TimeoutError, ConnectionResetError):
-                continue
-            for answer in self._answers(datagram, source):
-                with suppress(OSError):  # who asked has gone
-                    self._socket.sendto(answer, source)
-
-    def _answers(self, datagram: bytes, source: Peer) -> Iterator[bytes]:
-        try:
-            packets = parse(datagram)
-        except SegueError as fault:
-            address, number = salvage(datagram)
-            yield error_datagram(number, address[:200], fault)
-            return
-        for packet in packets:
-            yield self._answer(packet, source)
-
-    def _answer(self, packet: Packet, source: Peer) -> bytes:
+    def _answer(self, packet: Packet, source: Source) -> bytes:
         """Accept an order, or answer with its error."""
         first = packet.values[0] if packet.values else 0
         number = int(first) if isinstance(first, (int, float)) and 0 <= first < 2**24 else 0
