@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from plugin_host.patches.about import ABOUT, About
+from plugin_host.patches.help_page import begun
 from plugin_host.patches.patch import Patch
 
 VERSION = "0.1.0"
@@ -15,18 +15,7 @@ VERSION = "0.1.0"
 
 def help_patch(about: About) -> Patch:
     """`NAME.maxhelp`.  [any]"""
-    patch = Patch()
-    patch.say(f"{about.name}: {about.digest}", *textwrap.wrap(about.text, 90))
-    if about.argument[0]:
-        patch.say("argument: {} ({}): {}".format(*about.argument))
-    for other in about.beside:
-        patch.obj(other, row=patch.rows())
-    messages = []
-    for text, meaning in about.messages:
-        row = patch.rows()
-        messages.append(patch.msg(_quoted(text), row=row))
-        patch.box("comment", meaning, row=row)
-    thing = patch.obj(about.created, *messages, row=patch.rows())
+    patch, thing = begun(about, _quoted)
     row = patch.rows()
     sound = 2 if about.name.endswith("~") else 0
     for number, meaning in enumerate(about.outlets[: 2 if about.name == "segue.jam" else None]):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from plugin_host.patches.about import About
+from plugin_host.patches.help_page import begun
 from plugin_host.patches.patch import Patch
 
 OFTEN = {"segue.client": "state", "segue.lane": "parameter time levels ring"}  # not printed: they come often
@@ -12,18 +11,7 @@ OFTEN = {"segue.client": "state", "segue.lane": "parameter time levels ring"}  #
 
 def help_patch(about: About) -> Patch:
     """`NAME-help.pd`: it runs as it is, with the engine on its usual port.  [any]"""
-    patch = Patch()
-    patch.say(f"{about.name}: {about.digest}", *textwrap.wrap(about.text, 90))
-    if about.argument[0]:
-        patch.say("argument: {} ({}): {}".format(*about.argument))
-    for other in about.beside:
-        patch.obj(other, row=patch.rows())
-    messages = []
-    for text, meaning in about.messages:
-        row = patch.rows()
-        messages.append(patch.msg(text.replace("_piano", "\\ piano"), row=row))
-        patch.box("comment", meaning, row=row)
-    thing = patch.obj(about.created, *messages, row=patch.rows())
+    patch, thing = begun(about, lambda text: text.replace("_piano", "\\ piano"))
     quiet = patch.obj(f"route {OFTEN[about.name]}", thing) if about.name in OFTEN else thing
     row = patch.rows()
     for number, meaning in enumerate(about.outlets):
