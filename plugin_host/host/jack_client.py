@@ -10,13 +10,18 @@ would wait for their audio callback, for ever. It never starts a server.
 
 from __future__ import annotations
 
+import ctypes
+import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 from bridge.errors import SegueError
 
 RETRY_SECONDS = 0.5
+DRAIN_SECONDS = 0.25  # a cycle that was begun when the server ended leaves Python within it
+CANCEL_DISABLED = {"linux": 1, "darwin": 0}  # PTHREAD_CANCEL_DISABLE
 MISSING = "JACK's library is not here ({}): pip install 'segue[jack]', and JACK"
 
 
@@ -35,6 +40,17 @@ def load() -> Any:
     jack.set_error_function(lambda text: None)
     jack.set_info_function(lambda text: None)
     return jack
+
+
+def keep_thread() -> None:
+    """Forbid others to cancel the calling thread, for good.
+
+    jack_client_close cancels JACK's threads. A thread cancelled while it waits for Python's lock never gives it
+    back: the whole program stands still.  [JACK's]
+    """
+    disabled = CANCEL_DISABLED.get(sys.platform)
+    if disabled is not None:
+        ctypes.PyDLL(None).pthread_setcancelstate(disabled, None)
 
 
 class LastingClient:
@@ -79,7 +95,7 @@ class LastingClient:
         except self._jack.JackOpenError:
             raise JackError("no JACK server runs") from None
         self._gone.clear()
-        client.set_shutdown_callback(lambda status, reason: self._gone.set())
+        client.set_shutdown_callback(self._ended)
         try:
             self._set_up(client)
             client.activate()
@@ -92,12 +108,18 @@ class LastingClient:
             raise
         return client
 
+    def _ended(self, status: Any, reason: str) -> None:
+        """JACK's callback, on a thread that ends after it.  [JACK's]"""
+        keep_thread()
+        self._gone.set()
+
     def _attend(self) -> None:
         while True:
             self._gone.wait()
             if self._ending.is_set():
                 return
             client, self.client = self.client, None
+            time.sleep(DRAIN_SECONDS)  # closing cancels the audio thread, which may be in Python: see keep_thread
             client.close()  # now: at the end of the program it is too late for JACK's library
             self._say(f"JACK has ended: {self._name} waits for it")
             while self.client is None and not self._ending.wait(RETRY_SECONDS):

@@ -43,7 +43,15 @@ def started(said=lambda line: print(line, flush=True)):
 ENDS = (
     PLAY
     + """
-import signal
+import signal, threading
+
+def count():  # JACK's threads wait for Python's lock beside it, when the client is closed
+    n = 0
+    while True:
+        n += 1
+
+for _ in range(2):
+    threading.Thread(target=count, daemon=True).start()
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 host, card = started()
 try:
