@@ -4,6 +4,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -57,8 +58,25 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(tree_of(path)))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _source_is_let_go() -> Iterator[None]:
+    yield
+    tree_of.cache_clear()
+    nodes_of.cache_clear()
+
+
 def imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -105,7 +123,7 @@ MODULES = {module_of(path): path for path in FILES}
 
 def used_modules(path: Path, also_for_types: bool = True) -> set[str]:
     """The project's modules that a file imports; optionally without those for type checkers only."""
-    tree = ast.parse(path.read_text())
+    tree = tree_of(path)
     typed = [node for node in ast.walk(tree) if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)]
     left_out = set() if also_for_types else {id(inside) for node in typed for inside in ast.walk(node)}
     found: set[str] = set()
@@ -170,7 +188,7 @@ def test_modules_import_each_other_in_no_circle() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_functions_stay_small(path: Path) -> None:
-    tree = ast.parse(path.read_text())
+    tree = tree_of(path)
     long = {
         node.name: node.end_lineno - node.lineno + 1
         for node in ast.walk(tree)
@@ -182,7 +200,7 @@ def test_functions_stay_small(path: Path) -> None:
 def test_a_class_does_one_thing() -> None:
     """Who needs more no longer goes off the list, and its numbers go down with it."""
     wide = {}
-    for node in (each for path in FILES for each in ast.walk(ast.parse(path.read_text()))):
+    for node in (each for path in FILES for each in nodes_of(path)):
         if isinstance(node, ast.ClassDef):
             methods = [item for item in node.body if isinstance(item, ast.FunctionDef)]
             inner = [each for method in methods for each in ast.walk(method)]
@@ -224,7 +242,7 @@ def test_objects_are_changed_by_their_own_methods() -> None:
         f"{name_of(path)}: {owner}.{attribute}"
         for path in FILES
         if name_of(path).startswith(OWNERS)
-        for owner, attribute in assigned_from_outside(ast.parse(path.read_text()))
+        for owner, attribute in assigned_from_outside(tree_of(path))
     ]
 
 
@@ -247,7 +265,7 @@ def marks_missing(body: list[ast.stmt], marked: bool) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_public_functions_say_their_thread(path: Path) -> None:
-    tree = ast.parse(path.read_text())
+    tree = tree_of(path)
     assert not list(marks_missing(tree.body, bool(MARK.search(ast.get_docstring(tree) or ""))))
 
 
@@ -266,7 +284,7 @@ def audio_functions() -> Iterator[tuple[str, ast.FunctionDef]]:
     """All of `plugin_host/playback` but what is made at the start or marked [main], and what is marked [audio]."""
     for path in FILES:
         ours = name_of(path).startswith("plugin_host/playback/")
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes_of(path):
             if isinstance(node, ast.FunctionDef) and node.name != "__init__":
                 marks = {found.group(1) for found in MARK.finditer(ast.get_docstring(node) or "")}
                 if "audio" in marks or (ours and "main" not in marks):
@@ -300,7 +318,7 @@ def test_native_files_stay_small_and_say_what_they_are(path: Path) -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_modules_say_what_they_are(path: Path) -> None:
-    assert ast.get_docstring(ast.parse(path.read_text())), "a module begins with its docstring"
+    assert ast.get_docstring(tree_of(path)), "a module begins with its docstring"
 
 
 def test_addresses_stand_in_the_table_alone() -> None:
@@ -308,7 +326,7 @@ def test_addresses_stand_in_the_table_alone() -> None:
         f"{name_of(path)}:{node.lineno}"
         for path in FILES
         if name_of(path) != "bridge/control/messages.py"
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes_of(path)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("/segue/")
     ]
     assert not elsewhere
@@ -382,7 +400,7 @@ def test_nothing_is_decided_by_the_text_of_an_error() -> None:
     found = {
         f"{name_of(path)}:{node.lineno} {ast.unparse(node)}": name_of(path)
         for path in FILES
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes_of(path)
         if isinstance(node, (ast.Compare, ast.Call)) and decides_by_text(node)
     }
     assert [where for where, name in found.items() if name not in BY_TEXT] == []
@@ -395,7 +413,7 @@ def test_a_lanes_values_are_read_through_their_rows() -> None:
         f"{name_of(path)}:{node.lineno}"
         for path in FILES
         if name_of(path).startswith("engine/") and name_of(path) != "engine/serve/lane_settings.py"
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes_of(path)
         if isinstance(node, ast.Attribute) and node.attr == "values" and ast.unparse(node.value).endswith("settings")
     ]
     assert not elsewhere
@@ -406,7 +424,7 @@ def test_the_host_prints_through_its_screen() -> None:
     for path in FILES:
         if not name_of(path).startswith("plugin_host/") or name_of(path) == "plugin_host/doctor/probes.py":
             continue
-        calls = [ast.unparse(n.func) for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+        calls = [ast.unparse(n.func) for n in nodes_of(path) if isinstance(n, ast.Call)]
         assert not {"print", "typer.echo", "sys.stdout.write"} & set(calls), name_of(path)
 
 
@@ -416,7 +434,7 @@ def test_nothing_unpickles() -> None:
         if name_of(path).startswith("engine/train/"):
             continue
         assert "pickle" not in roots(path), name_of(path)
-        calls = [ast.unparse(n.func) for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
+        calls = [ast.unparse(n.func) for n in nodes_of(path) if isinstance(n, ast.Call)]
         assert "torch.load" not in calls, name_of(path)
 
 

@@ -46,7 +46,7 @@ def keep_thread() -> None:
     """Forbid others to cancel the calling thread, for good.
 
     jack_client_close cancels JACK's threads. A thread cancelled while it waits for Python's lock never gives it
-    back: the whole program stands still.  [JACK's]
+    back: the whole program stands still.  [any]
     """
     disabled = CANCEL_DISABLED.get(sys.platform)
     if disabled is not None:
@@ -109,7 +109,7 @@ class LastingClient:
         return client
 
     def _ended(self, status: Any, reason: str) -> None:
-        """JACK's callback, on a thread that ends after it.  [JACK's]"""
+        """JACK's callback, on a thread that ends after it.  [any]"""
         keep_thread()
         self._gone.set()
 
