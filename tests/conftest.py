@@ -29,6 +29,9 @@ WAIT_FOR_EACH_OTHER = tuple(  # the plugin, but hosts and engines that wait as l
 )
 
 
+BEHIND_CLOCKS = 5  # steps of niceness
+
+
 def on_clocks(nodeid: str) -> bool:
     """Whether a test belongs to those that run one after the other."""
     place = nodeid.removeprefix("tests/")
@@ -44,10 +47,13 @@ def pytest_configure() -> None:
             signal.signal(number, lambda number, frame: None)
 
 
-def pytest_runtest_setup() -> None:
-    """A loaded model makes the processor flush subnormal numbers to 0; numeric tests need them."""
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A loaded model makes the processor flush subnormal numbers to 0; numeric tests need them. A worker that has left
+    the tests with clocks to another, or has done them, lets them go first."""
     if "torch" in sys.modules:
         sys.modules["torch"].set_flush_denormal(False)
+    if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "nice") and not on_clocks(item.nodeid) and os.nice(0) == 0:
+        os.nice(BEHIND_CLOCKS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -28,6 +28,7 @@ AS_GOOD = 0.8  # share of the best fit that a given tempo must reach
 CUT_SECONDS = 0.025  # a region that ends this near to a beat was cut on it
 RIVAL = 0.1  # share of the chosen tempo's odds
 RIVALS = 3
+ONSET = 0.15  # the strongest onset of music is above it; steady tones, whose partials beat evenly, reach 0.12
 BEAT = 0.3  # least clarity of a beat, 0 to 1, to have a tempo
 
 
@@ -50,7 +51,7 @@ def find_tempo(
     above 0 is the tempo of its song.  [any]
     """
     detected = banded.shape[1] * HOP_SAMPLES / RATE_HZ
-    if detected < SHORTEST_SECONDS or not banded[0].max(initial=0.0) > 0.0:
+    if detected < SHORTEST_SECONDS or not banded[0].max(initial=0.0) > ONSET:
         return None
     given, hint = (_within(bpm) for bpm in (given_bpm, hint_bpm))
     found = candidates(banded, seconds, beats_per_bar, tuple(bpm for bpm in (given, hint) if bpm))

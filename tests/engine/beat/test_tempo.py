@@ -106,3 +106,10 @@ def test_a_process_of_its_own_is_reported_the_hint_as_well():
         found = analyse_apart(audio, 0.0, 4.0, hurry=True, hint_bpm=hint)
         assert found == analyse(audio, hint_bpm=hint)
         assert is_right(found, hint)
+
+
+@pytest.mark.parametrize("tones_hz", [(98.0,), (220.0,), (220.0, 277.0, 330.0)])
+def test_steady_tones_have_no_tempo(tones_hz: tuple[float, ...]) -> None:
+    seconds = np.arange(10 * RATE_HZ) / RATE_HZ
+    audio = sum(np.sin(2 * np.pi * tone * seconds) for tone in tones_hz) * 0.1
+    assert analyse(audio.astype(np.float32)).bpm == 0.0
