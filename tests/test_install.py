@@ -55,3 +55,13 @@ def test_compiled_parts_of_pairs_load() -> None:
 
     coefficients = torch.tensor([1.0, 0.5])
     assert lfilter(torch.ones(1, 8), coefficients, coefficients).allclose(torch.ones(1, 8))
+
+
+def test_the_container_gets_all_that_the_installation_reads() -> None:
+    left_out = (ROOT / ".dockerignore").read_text().split()
+    needed = [PROJECT["readme"], *PROJECT["license-files"], "pyproject.toml", "setup.py", "constraints.txt"]
+    needed += [path.name for path in ROOT.iterdir() if (path / "__init__.py").is_file() or path.name == "presets"]
+    assert {"bridge", "engine", "plugin_host", "presets"} <= set(needed)
+    assert not set(needed) & set(left_out)
+    copied = re.findall(r"^COPY (\S+) \S+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE)
+    assert copied == ["constraints.txt", "."]
