@@ -54,8 +54,10 @@ class AnsweringPort(ABC):
         """What is due after each wait.  [port]"""
 
     def _send(self, datagram: bytes, source: Source) -> None:
-        with suppress(OSError):  # it has gone, or the port is being closed
-            self._socket.sendto(datagram, source)
+        for _ in range(2):  # the first may report that another address has refused one before
+            with suppress(OSError):  # it has gone, or the port is being closed
+                self._socket.sendto(datagram, source)
+                return
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -68,7 +70,7 @@ class AnsweringPort(ABC):
     def _receive(self) -> None:
         try:
             datagram, source = self._socket.recvfrom(DATAGRAM_BYTES_MAX)
-        except (TimeoutError, ConnectionResetError):
+        except (TimeoutError, ConnectionError):  # also: an address has refused what was sent
             return
         try:
             packets = parse(datagram)

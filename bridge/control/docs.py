@@ -145,7 +145,7 @@ def _jam() -> list[str]:
     head = (
         f"## The jam\n\n`segue jam` takes these at a port of its own, {JAM_PORT} unless it is told another, from this "
         "machine only. They have no id; the answer goes to the port that they came from, events to those who sent "
-        "`listen`. [jam.md](jam.md) tells more.\n"
+        "`subscribe` or `listen`. [jam.md](jam.md) tells more.\n"
     )
     return [head, *(_message(row) for row in (*JAM_REQUESTS, *JAM_ANSWERS))]
 

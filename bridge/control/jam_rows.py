@@ -8,10 +8,13 @@ from __future__ import annotations
 from bridge.control import rows
 from bridge.control.arguments import Argument, Message
 from bridge.control.rows import ADDRESS, TEXT
+from bridge.control.state_rows import RATE_HZ, RATE_MAX_HZ, RATE_MIN_HZ, REFRESH_SECONDS
 
 JAM_ROOT = f"{rows.ROOT}/jam/"
 JAM_PORT = 9640
 BARS_MAX = 64
+JAM_ALL = "all"
+JAM_WHAT = ("state", "press")
 
 _BARS = rows.bounded("bars", "i", "how many bars; 0: the mode's own number", 0, BARS_MAX, "bars", 0)
 PRESSED = (
@@ -47,7 +50,34 @@ JAM_LISTEN = Message(
         rows.bounded("port", "i", "UDP port of your machine for the events; 0: the port this came from", 0, 65535,
                      default=0),
         rows.bounded("per_second", "f", "how often the state comes; 0: no more events", 0, 50, default=10),
-    ), (), "Subscribes to `event/state` and `event/press`.",
+    ), (), "Sends `event/state` so often and `event/press` to a port, which need not be the sender's, until it ends.",
+)
+_WHAT = Argument(
+    "what", "s", "`event/state`, `event/press`, or both", choices=(*JAM_WHAT, JAM_ALL), default=JAM_ALL
+)
+JAM_SUBSCRIBE = Message(
+    f"{JAM_ROOT}subscribe", (
+        _WHAT,
+        rows.bounded("rate_hz", "f", "how often at most; a press is always sent", RATE_MIN_HZ, RATE_MAX_HZ, "Hz",
+                     RATE_HZ),
+    ), (
+        rows.figure("rate_hz", "how often at most", "Hz"), rows.count("subscriptions", "of this client now"),
+        rows.figure("timeout_seconds", "a client that sends nothing for so long is removed", "s"),
+    ), "As `/segue/subscribe` of the engine: sends the state to where this came from, at once, then when it changes, "
+    f"at most so often; what does not change again every {REFRESH_SECONDS:g} s. Any message, this one again too, says "
+    "that the client is still there.",
+)
+JAM_UNSUBSCRIBE = Message(
+    f"{JAM_ROOT}unsubscribe", (_WHAT,), (rows.count("subscriptions", "of this client now"),),
+    "Ends this client's subscriptions of a kind, or all.",
+)
+JAM_SUBSCRIPTIONS = Message(
+    f"{JAM_ROOT}subscriptions", (), (
+        rows.text("own", "of this client: `what rate_hz`, separated by commas: 'state 10, press 10'"),
+        rows.count("clients", "that have subscribed"), rows.count("subscriptions", "of all clients"),
+        rows.figure("sent", "states since the jam began"),
+        rows.figure("gone", "clients that were dropped: silent for too long, or their port was closed"),
+    ), "Counts subscriptions.",
 )
 JAM_OK = rows.answer("jam/ok", ADDRESS, meaning="It was taken; the values its row names follow.", rest=True)
 JAM_ERROR = rows.answer(
@@ -76,5 +106,5 @@ JAM_PRESS = rows.answer(
 )
 # fmt: on
 
-JAM_REQUESTS = (*JAM_VERBS, JAM_LISTEN)
+JAM_REQUESTS = (*JAM_VERBS, JAM_LISTEN, JAM_SUBSCRIBE, JAM_UNSUBSCRIBE, JAM_SUBSCRIPTIONS)
 JAM_ANSWERS = (JAM_OK, JAM_ERROR, JAM_STATE, JAM_PRESS)

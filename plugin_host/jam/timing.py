@@ -13,9 +13,9 @@ MEASUREMENTS_MAX = 40  # measurements
 SHARE = 0.95  # of the measurements that must fit
 UNKNOWN_SECONDS = 1.5  # before the first: late answers are worse than old ones
 SPARE_SECONDS = 0.15  # for the message, the ring and the next turn of the session
-LATE_FACTOR = 1.25  # after a late answer the time is taken to be so much longer than what was allowed
+SPREAD = 1.3  # the engine begins only where so many times its own slowest start fits (engine/serve/lane/timing.py)
 SLOWER_MOST = 2  # doublings of the interval between listenings
-REHEARSED_FACTOR = 1.5  # a rehearsed generation is one measurement, while nothing else runs yet
+REHEARSED_FACTOR = 1.2  # a rehearsed generation is one measurement, while nothing else runs yet
 
 
 class JamTiming:
@@ -40,8 +40,8 @@ class JamTiming:
         self.took(REHEARSED_FACTOR * seconds)
 
     def was_late(self, allowed_seconds: float) -> None:
-        """Music came later than its bar line; so much time was allowed.  [main]"""
-        self.took(LATE_FACTOR * allowed_seconds)
+        """Music came later than its bar line; so much time was allowed, which becomes more by the spread.  [main]"""
+        self.took(allowed_seconds)
 
     def listened(self, fell_behind: bool) -> None:
         """The music since the last listening was whole, or the engine fell behind and left gaps.  [main]"""
@@ -62,14 +62,10 @@ class JamTiming:
             return UNKNOWN_SECONDS
         return sorted(self._seconds)[math.ceil(SHARE * len(self._seconds)) - 1]
 
-    @property
-    def needs_seconds(self) -> float:
-        """From the last sample that is listened to, to its music.  [any]"""
-        return self.p95_seconds + SPARE_SECONDS + self._behind
-
     def lead_beats(self, grid: Grid) -> int:
         """How many beats before a bar line Segue must listen to play there: 1 or more.  [any]"""
-        return max(1, math.ceil(seconds_to_beats(self.needs_seconds, grid.tempo_bpm)))
+        spread = SPREAD if self._seconds else 1.0
+        return max(1, math.ceil(seconds_to_beats(self._needs_seconds(spread), grid.tempo_bpm)))
 
     def listen_every_bars(self, bars: int, grid: Grid) -> int:
         """The interval between listenings: the one wished for, longer on a machine that takes longer or falls behind.
@@ -77,4 +73,8 @@ class JamTiming:
         [any]
         """
         bar_seconds = beats_to_seconds(grid.signature.beats_per_bar, grid.tempo_bpm)
-        return max(bars, math.ceil(Fraction(self.needs_seconds) / bar_seconds)) * 2**self._slower
+        return max(bars, math.ceil(Fraction(self._needs_seconds(1.0)) / bar_seconds)) * 2**self._slower
+
+    def _needs_seconds(self, spread: float) -> float:
+        """From the last sample that is listened to, to its music."""
+        return spread * self.p95_seconds + SPARE_SECONDS + self._behind

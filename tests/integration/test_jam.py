@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
 import socket
 import threading
@@ -26,6 +28,7 @@ from plugin_host.jam.jam import Jam
 from plugin_host.jam.options import JamOptions
 from plugin_host.jam.osc import JamPort
 from plugin_host.jam.recording.journal import read_journal
+from plugin_host.jam.recording.wave_file import BITS, Disk
 from plugin_host.jam.run import JamLines, run_jam
 from plugin_host.jam.session import JamSession
 from plugin_host.jam.timing import UNKNOWN_SECONDS
@@ -76,6 +79,28 @@ def test_a_jam_from_a_file_is_the_same_twice_and_on_its_bar_lines(player: Path, 
     np.testing.assert_allclose(heard[:, :1], played, atol=1e-4)
     figures = lines(tmp_path / "one", "figures")[0]
     assert (figures["missed_samples"], figures["muted_samples"]) == (0, 0)
+
+
+def test_a_full_disk_ends_the_recording_in_one_sentence_and_not_the_music(
+    player: Path, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write = Disk.write
+
+    def full(disk: Disk, handle: int, data: memoryview, at: int) -> int:
+        if at > 2 * BAR * 2 * BITS // 8:  # in the third bar
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(disk, handle, data, at)
+
+    monkeypatch.setattr(Disk, "write", full)
+    jam = Jam(wish(player, tmp_path / "full", engine), JamLines())
+    fault = jam.run().fault
+    assert "No space left on device" in fault
+    assert "The music goes on" in fault
+    assert capsys.readouterr().out.count(fault) == 1
+    assert sum(each.counters.played_samples for each in jam.processors) == 3 * BAR, "three answers of a bar"
+    recorded = [len(soundfile.read(tmp_path / "full" / f"{name}.wav")[0]) for name in ("input", "segue", "mix")]
+    assert len(set(recorded)) == 1
+    assert 0 < recorded[0] <= 3 * BAR
 
 
 def test_presses_are_repeated_from_a_journal_and_the_first_loop_sets_the_tempo(

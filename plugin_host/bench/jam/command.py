@@ -20,6 +20,7 @@ from bridge.time.transport import Grid
 from plugin_host.bench.jam import figures
 from plugin_host.bench.jam.kill import kill_jams
 from plugin_host.bench.jam.leak import leak_of
+from plugin_host.bench.jam.likeness import answers_likeness, likeness_rows
 from plugin_host.bench.jam.rows import JamRow, show
 from plugin_host.bench.jam.stage import client, jack_server, run_jam_process
 from plugin_host.console.output import put, ready_folder, save_wav
@@ -106,17 +107,9 @@ class Bench:
         return figures.Recording(self._out / name), audio
 
     def trade(self) -> list[JamRow]:
-        """Turns of four bars.  [main]"""
-        jam, audio = self.live("trade", BARS, self._options.minutes)
-        answers, repeats, halves = figures.answers_likeness(jam)
-        unlike = sum(answer < repeat for answer, repeat in zip(answers, repeats, strict=True))
-        rows = [
-            JamRow("trade: answers less like the last input than a straight repeat", unlike, "", len(answers)),
-            JamRow("trade: likeness of an answer to the last input, mean", float(np.mean(answers))),
-            JamRow("trade: the same, most", max(answers)),
-            JamRow("trade: the same of a straight repeat, mean", float(np.mean(repeats))),
-            JamRow("trade: likeness of the last input's two halves, mean", float(np.mean(halves))),
-        ]
+        """Turns of four bars; the player plays on in Segue's, so that hers are whole wherever they lie.  [main]"""
+        jam, audio = self.live("trade", 0, self._options.minutes)
+        rows = likeness_rows(answers_likeness(jam))
         return [*self._common("trade", jam, audio), *rows]
 
     def accompany(self) -> list[JamRow]:

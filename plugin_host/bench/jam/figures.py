@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 
 from bridge.ring.form import Audio
 from bridge.time.transport import Grid
-from plugin_host.jam.listening.features import chroma_likeness, similarity
+from plugin_host.jam.listening.features import chroma_likeness
 from plugin_host.jam.recording.journal import read_journal
 
 SHUFFLES = 12
@@ -94,25 +93,6 @@ def silent_samples(jam: Recording) -> int:
             runs = edges[1::2] - edges[::2]
             count += int(runs[runs >= ZERO_RUN].sum())
     return count
-
-
-def answers_likeness(jam: Recording) -> tuple[list[float], list[float], list[float]]:
-    """Likeness to the player's bars before it of each answer and of a straight repeat; and of those bars' halves.
-
-    [any]
-    """
-    turns = list(jam.turns())
-    answers, repeats, halves = [], [], []
-    for before, turn in itertools.pairwise(turns):
-        bars = min(turn.until - turn.bar, before.until - before.bar)
-        asked = jam.span(jam.input, turn.bar - bars, turn.bar)
-        if turn.phase != "playing" or not asked.any():
-            continue
-        answers.append(similarity(asked, jam.span(jam.own, turn.bar, turn.bar + bars), jam.rate_hz))
-        repeats.append(similarity(asked, asked, jam.rate_hz))
-        half = len(asked) // 2
-        halves.append(similarity(asked[:half], asked[half:], jam.rate_hz))
-    return answers, repeats, halves
 
 
 def accompaniment_likeness(jam: Recording, seed: int = 1) -> tuple[float, float]:

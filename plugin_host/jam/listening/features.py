@@ -1,6 +1,6 @@
 """Chroma and onsets of music, and how alike two pieces are by them; for tests and measurements, not for live use.
 
-    similarity = 0.5 * chroma (cosine of pitch classes, moment by moment) + 0.5 * onsets (correlation of envelopes)
+    similarity = 0.5 * chroma (cosine of pitch classes over all moments) + 0.5 * onsets (correlation of envelopes)
 
 Both at the best of a few shifts in time; 1 for the same music, near 0 for none in common. [any]
 """
@@ -51,9 +51,12 @@ def similarity(first: Audio, second: Audio, sample_rate_hz: int) -> float:
 
 
 def chroma_likeness(first: Audio, second: Audio, sample_rate_hz: int) -> float:
-    """Mean cosine of the pitch classes, at the best shift."""
-    one, other = chroma(first, sample_rate_hz), chroma(second, sample_rate_hz)
-    return max(float((a * b).sum(axis=1).mean()) for a, b in _shifts(one, other))
+    """Cosine of the pitch classes over all moments, at the best shift; moments of silence do not count."""
+    found = [0.0]
+    for a, b in _shifts(chroma(first, sample_rate_hz), chroma(second, sample_rate_hz)):
+        size = float(np.sqrt((a * a).sum() * (b * b).sum()))
+        found.append(float((a * b).sum()) / size if size > 0 else 0.0)
+    return max(found)
 
 
 def onset_likeness(first: Audio, second: Audio, sample_rate_hz: int) -> float:

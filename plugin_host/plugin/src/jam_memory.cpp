@@ -38,8 +38,14 @@ JamMemory::JamMemory(int64_t capacity, int channels)
 
 bool JamMemory::rests(const Transport& transport) {
     follow(transport);
+    return rests_at(transport);
+}
+
+bool JamMemory::rests_at(const Transport& transport) const {
     if (!gated_.load(std::memory_order_acquire)) return false;
-    const int64_t bar = transport.grid.bar_at(transport.position_samples) + shift_bars_;
+    const Landing here = landing(transport.position_samples);
+    if (!transport.grid.same(grid_) || !here.goes_on) return true;
+    const int64_t bar = here.bar + shift_bars_;
     const uint32_t stretch = stretch_.load(std::memory_order_relaxed);
     for (const Window& each : windows_)
         if (each.stretch.load(std::memory_order_acquire) == stretch && bar >= each.from && bar < each.until) return false;
@@ -47,6 +53,17 @@ bool JamMemory::rests(const Transport& transport) {
 }
 
 // A jump to the same place of another bar, as a cycle's end is, goes on in the same stretch; another begins anew.
+JamMemory::Landing JamMemory::landing(int64_t position) const {
+    const int64_t expected = end_.load(std::memory_order_relaxed) - shift_samples_;
+    if (position == expected) {
+        const int64_t bar = grid_.bar_at(position);
+        return {true, bar, bar};
+    }
+    const int64_t before = grid_.bar_at(expected + off_phase_most), now = grid_.bar_at(position + off_phase_most);
+    const int64_t off = (position - grid_.bar_start(now)) - (expected - grid_.bar_start(before));
+    return {off >= -off_phase_most && off <= off_phase_most, before, now};
+}
+
 void JamMemory::follow(const Transport& transport) {
     const int64_t position = transport.position_samples, end = end_.load(std::memory_order_relaxed);
     if (!transport.grid.same(grid_) || end == begin_.load(std::memory_order_relaxed)) {
@@ -56,15 +73,14 @@ void JamMemory::follow(const Transport& transport) {
     }
     const int64_t expected = end - shift_samples_;
     if (position != expected) {
-        const int64_t before = grid_.bar_at(expected + off_phase_most), now = grid_.bar_at(position + off_phase_most);
-        const int64_t off = (position - grid_.bar_start(now)) - (expected - grid_.bar_start(before));
-        if (off < -off_phase_most || off > off_phase_most) {
+        const Landing here = landing(position);
+        if (!here.goes_on) {
             begin_anew(transport);
         } else {
             sequence_.fetch_add(1);
             fence();
             shift_samples_ += expected - position;
-            shift_bars_ += before - now;
+            shift_bars_ += here.bar - here.host_bar;
             fence();
             sequence_.fetch_add(1);
         }

@@ -42,6 +42,8 @@ public:
     // Before a part of a block that lies in one bar, while the host plays: whether nothing of Segue is due there: the
     // player's turn, or no turn yet after a jump.  [audio]
     bool rests(const Transport& transport);
+    // The same, asked before the host moves there.  [audio]
+    bool rests_at(const Transport& transport) const;
     // After it: bars that go round take the place of `own` (interleaved), then both are kept.  [audio]
     void pass(const Transport& transport, const float* const* in, float* own, int n);
 
@@ -76,6 +78,12 @@ public:
 
 private:
     static constexpr int laps_most = 4;
+    // Where a position lies if it is played next: the bar in which the stretch is then, and the host's.
+    struct Landing {
+        bool goes_on;  // in the same stretch
+        int64_t bar, host_bar;
+    };
+    Landing landing(int64_t position) const;
     void follow(const Transport& transport);
     void begin_anew(const Transport& transport);
     void note_cycle(const Transport& transport);

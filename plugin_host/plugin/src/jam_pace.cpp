@@ -11,6 +11,7 @@ namespace {
 constexpr size_t kept_seconds = 40;
 constexpr int slower_most = 2;  // doublings of the interval
 constexpr double unknown_seconds = 1.5, spare_seconds = 0.15, share = 0.95;
+constexpr double spread = 1.3;  // the engine begins only where so many times its own slowest start fits
 
 }  // namespace
 
@@ -31,7 +32,8 @@ double JamPace::p95_seconds() const {
 }
 
 int JamPace::lead_beats(double tempo_bpm) const {
-    return std::max(1, static_cast<int>(std::ceil((p95_seconds() + spare_seconds) * tempo_bpm / 60)));
+    const double needs = (seconds_.empty() ? 1.0 : spread) * p95_seconds() + spare_seconds;
+    return std::max(1, static_cast<int>(std::ceil(needs * tempo_bpm / 60)));
 }
 
 int JamPace::every_bars(int bars, double beats_per_bar, double tempo_bpm) const {

@@ -154,7 +154,7 @@ private:
 class JamPace {
 public:
     void took(double seconds);
-    void was_late(double allowed_seconds) { took(1.25 * allowed_seconds); }
+    void was_late(double allowed_seconds) { took(allowed_seconds); }
     // The music since the last listening was whole, or the engine fell behind and left gaps.
     void listened(bool fell_behind);
     double p95_seconds() const;

@@ -135,7 +135,15 @@ bool LaneHost::ready(int n, const Transport& transport) {
     if (!shared_.handled_on || shared_.handled_offs != shared_.offs) return false;
     if (shared_.handled_seek_id != processor_.seek_id()) return false;
     if (values_.whole(p_jam) != 0 && !jam_ready()) return false;
-    return !shared_.expecting || processor_.ready(n, transport.position_samples, true);
+    return !shared_.expecting || jam_rests(transport) || processor_.ready(n, transport.position_samples, true);
+}
+
+// Whether it is the player's turn: a stream that was requested may lie in the next pass of the host's cycle.
+bool LaneHost::jam_rests(const Transport& transport) {
+    const JamMemory* memory = take_memory();
+    const bool rests = memory && memory->rests_at(transport);
+    shared_.memory_held.store(nullptr);
+    return rests;
 }
 
 // A jam looks at every beat once it has passed; a host that renders faster than the clock waits for it.

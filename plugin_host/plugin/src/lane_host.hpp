@@ -31,6 +31,7 @@ private:
     bool caught_up(int n, const Transport& transport, const Transport& standing);
     bool ready(int n, const Transport& transport);
     bool jam_ready();
+    bool jam_rests(const Transport& transport);
     JamMemory* take_memory();
     void trace(const float* const* in, int n, const Transport& transport);
     void mix(const float* const* in, float* const* out, int from, int n) const;

@@ -43,6 +43,7 @@ class CountingLane:
         self.start_beats: float | None = None
         self.bars = 0
         self.stop_beats: float | None = None
+        self.end = ENDLESS_SAMPLES  # of the plan
         self.plan_revision = 0
         self.seek_id = -1
         self.grid: Grid | None = None
@@ -89,13 +90,13 @@ class CountingLane:
             return
         beats = float(self.transport().grid.bar_start_beats(int(at.removeprefix("bar "))))
         if self.is_behind(beats):
-            self.next_pass.append((self.transport().seek_id + 1, lambda: self.end(beats)))
+            self.next_pass.append((self.transport().seek_id + 1, lambda: self.end_on(beats)))
         else:
-            self.end(beats)
+            self.end_on(beats)
 
-    def end(self, beats: float) -> None:
-        """End on a beat."""
-        self.stop_beats, self.seek_id = beats, -1
+    def end_on(self, beats: float) -> None:
+        """End on a beat; what is written up to there stays."""
+        self.stop_beats = beats
 
     def fail(self) -> None:
         """Nothing is due, like the engine's plan after a failed play."""
@@ -125,6 +126,10 @@ class CountingLane:
             self.written = max(start, now.position_samples)
             self.ring.set_plan(PlaybackPlan(self.plan_revision, True, self.written, start, end, now.seek_id))
             self.ring.set_reach(self.written)
+        elif end < self.end:
+            self.plan_revision += 1
+            self.ring.set_plan(PlaybackPlan(self.plan_revision, True, end, start, end, now.seek_id))
+        self.end = end
         until = min(end, now.position_samples + int(LEAD_SECONDS * now.sample_rate_hz))
         if until > self.written:
             wave = value_at(np.arange(self.written, until))

@@ -24,6 +24,7 @@ from tests.plugin_host.plugin.jam_rig import (
 from tests.plugin_host.plugin.plugin_rig import CountingProcess, DrivenHost
 
 FIRST = 4  # bar of the cycle
+LOOPED = 4  # bars
 
 
 @pytest.fixture
@@ -64,17 +65,20 @@ class Cycle:
             return "-"
         if is_segue(part, position):
             return "S"
-        wanted = np.array([heard(n) for n in range(position, position + 100)], np.float32)
+        first = (FIRST + bar % LOOPED) * BAR + FADE
+        wanted = np.array([heard(n) for n in range(first, first + 100)], np.float32)
         return "p" if np.allclose(part[:100], wanted, atol=1e-6) else "?"
 
 
 @pytest.mark.parametrize(
     ("mode", "turn", "n_bars", "wanted"),
     [
-        (TRADE, 2, 4, "--SS--SS--SS"),
-        (TRADE, 4, 8, "----SSSS----SSSS"),
-        (ACCOMPANY, 2, 4, "--SSSSSSSSSS"),
+        (TRADE, 2, 4, "--SS--SS"),
+        (TRADE, 4, 4, "----SSSS----S"),
+        (TRADE, 3, 4, "---SSS---"),
+        (ACCOMPANY, 2, 4, "--SSSSSS"),
         (LOOP, 4, 4, "----pppp"),
+        (LOOP, 4, 8, "----ppppS"),
     ],
 )
 def test_it_goes_on_in_the_cycle(
@@ -86,17 +90,12 @@ def test_it_goes_on_in_the_cycle(
     assert all(line["start"] >= 0 for line in captured(engine))
 
 
-@pytest.mark.xfail(reason="open: Segue may miss a hand-back on the first bar of a pass", strict=False)
 def test_continue_takes_over_in_any_pass(host: DrivenHost, engine: CountingProcess) -> None:
     cycle = Cycle(host, 4)
     cycle.run(6, counted=False, noise=True, follow_input=CONTINUE)
-    cycle.run(5, counted=False)
-    cycle.run(3, counted=False, noise=True)  # counted samples would be the engine's own, as if they leaked
-    # The test's engine plans a pass once the host is in it: music for its first bar may begin late.
-    kinds = cycle.kinds().replace("?", "S")
-    assert kinds in ("-" * 7 + "S" * n + "-" * (7 - n) for n in range(4, 7)) or kinds in (
-        "-" * 8 + "S" * n + "-" * (6 - n) for n in range(3, 6)
-    )
+    cycle.run(5, counted=False)  # takes over on the first bar of the third pass
+    cycle.run(2, counted=False, noise=True)  # hands back on the first bar of the fourth
+    assert cycle.kinds() == "--------SSSS-"
 
 
 def test_a_cycle_that_the_host_does_not_report(host: DrivenHost, engine: CountingProcess) -> None:
