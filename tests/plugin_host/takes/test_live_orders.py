@@ -19,6 +19,7 @@ from plugin_host.history.history import History
 from plugin_host.render.again import JOURNAL, Rendered, render
 from plugin_host.takes import live, watch
 from plugin_host.takes.engines import EngineRequest, HotEngine
+from plugin_host.takes.info import lines_about
 from plugin_host.takes.order import TakeOrder
 from plugin_host.takes.take import read_take
 from plugin_host.takes.take_handlers import TakeHandlers
@@ -92,3 +93,10 @@ def test_bars_of_a_journal_are_ordered_made_and_exported(
         (node,) = history.nodes()
         assert (node.start_bar, node.bars, node.lane, node.prompt) == (3, 2, "piano", "warm lofi piano")
     assert (tmp_path / "out.wav").stat().st_size > 6 * 2 * BAR
+
+
+def test_info_says_what_a_journal_holds(gig: Path) -> None:
+    said = "\n".join(lines_about(gig / "lane-0" / JOURNAL))
+    assert "journal of lane 0, 48000 Hz" in said
+    assert "heard: bars 1 to 6 at 240 bpm, 6.0 s\nasked: warm lofi piano; model embedded" in said
+    assert f"`segue takes live {gig}` makes takes of it" in "\n".join(lines_about(gig))
