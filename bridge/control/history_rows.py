@@ -80,6 +80,14 @@ TAKES_EXTEND = _request(
     rows.text("prompt", "a description of the music; empty: that of the take at the head", default=""),
     meaning="Orders takes that go on from the head. The head moves to the first of them when they are made.",
 )
+TAKES_LIVE = _request(
+    "live", rows.text("journal", "folder of a lane's journal, or of several, by `segue engine --journal`; absolute"),
+    rows.bounded("bars", "i", "how many", 1, 1000, "bars", 8),
+    rows.bounded("start_bar", "i", "the first of them; -1: the last bars that have music", -1, BAR_MAX, "bars", -1),
+    rows.bounded("repair", "i", "1: where the engine was late, the music as it should have been", 0, 1, default=0),
+    rows.text("lane", "their lane, like drums; empty: lane-0, lane-1, ...", 64, ""),
+    meaning="Orders takes of bars that were played live. The head moves to the first of them when they are made.",
+)
 # fmt: on
 TAKES_REQUESTS = (
     TAKES_LIST,
@@ -95,4 +103,5 @@ TAKES_REQUESTS = (
     TAKES_RATE,
     TAKES_EXPORT,
     TAKES_EXTEND,
+    TAKES_LIVE,
 )  # fmt: skip

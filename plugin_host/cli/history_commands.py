@@ -42,7 +42,7 @@ def _say_head(history: Any) -> None:
     print_line(head_line(history))
 
 
-@takes.command("list")
+@takes.command("list", short_help="Show all takes as a tree.")
 @guarded
 def list_takes(
     session: Session = HERE,
@@ -68,7 +68,7 @@ def show(number: Number, session: Session = HERE) -> None:
             print_line(line)
 
 
-@takes.command()
+@takes.command(short_help="Find takes by words of their prompt.")
 @guarded
 def find(words: Annotated[list[str], typer.Argument(help="Words of the prompt.")], session: Session = HERE) -> None:
     """Find takes by the words of their prompt; the best rated first."""
@@ -79,7 +79,7 @@ def find(words: Annotated[list[str], typer.Argument(help="Words of the prompt.")
             print_line(line_of(node))
 
 
-@takes.command()
+@takes.command(short_help="Make takes that go on from the head.")
 @guarded
 def extend(
     bars: Annotated[int, typer.Option(min=1, max=1000, help="How many bars.")] = 8,
@@ -109,7 +109,7 @@ def extend(
         _say_head(history)
 
 
-@takes.command()
+@takes.command(short_help="Make a take's file again from its recipe.")
 @guarded
 def again(
     number: Number,
@@ -147,7 +147,7 @@ def again(
         print_line(line_of(node))
 
 
-@takes.command()
+@takes.command(short_help="Move the head to a take.")
 @guarded
 def go(
     number: Annotated[int, typer.Argument(help="A take by its number; 0: before all music.")],
@@ -162,7 +162,7 @@ def go(
         _say_head(history)
 
 
-@takes.command()
+@takes.command(short_help="Move the head back by some bars.")
 @guarded
 def rewind(bars: Annotated[int, typer.Argument(min=1, help="How many bars.")], session: Session = HERE) -> None:
     """Move the head back by some bars; the next `extend` forks there. Nothing is lost."""
@@ -173,7 +173,7 @@ def rewind(bars: Annotated[int, typer.Argument(min=1, help="How many bars.")], s
         _say_head(history)
 
 
-@takes.command()
+@takes.command(short_help="Take the head's last move back.")
 @guarded
 def undo(session: Session = HERE) -> None:
     """Take the head's last move back: a take, a rewind, a switch."""
@@ -195,7 +195,7 @@ def redo(session: Session = HERE) -> None:
         _say_head(history)
 
 
-@takes.command()
+@takes.command(short_help="Change over to take A, B, C, ... of the order.")
 @guarded
 def switch(
     letter: Annotated[str, typer.Argument(help="A, B, C, ...: a take of the same order as the head's.")],
@@ -227,11 +227,16 @@ def discard(numbers: Numbers, off: Off = False, session: Session = HERE) -> None
 @takes.command()
 @guarded
 def rate(
-    rating: Annotated[int, typer.Argument(min=0, max=5, help="1 to 5; 0: no rating.")],
     numbers: Numbers,
+    rating: Annotated[int, typer.Argument(min=0, max=5, help="1 to 5; 0: no rating.")],
     session: Session = HERE,
 ) -> None:
-    """Rate takes from 1 to 5."""
+    """Rate takes from 1 to 5.
+
+    \b
+    segue takes rate 7 5        # take 7
+    segue takes rate 7 8 9 2    # takes 7, 8 and 9
+    """
     _mark(session, lambda history: history.rate(numbers, rating))
 
 
@@ -243,7 +248,7 @@ def _mark(session: Path, change: Any) -> None:
             print_line(line_of(node))
 
 
-@takes.command()
+@takes.command(short_help="Write what is heard as one WAV file.")
 @guarded
 def export(
     out: Annotated[Path, typer.Option(help="The WAV file to write.")],
@@ -269,7 +274,7 @@ def export(
         print_line(f"  {out}  {bars} bars, {n_samples / pieces[0].node.rate_hz:.2f} s, {len(pieces)} takes")
 
 
-@takes.command()
+@takes.command(short_help="Remove takes by your rule.")
 @guarded
 def gc(
     unrated: Annotated[bool, typer.Option("--unrated", help="Also takes without a rating.")] = False,
@@ -295,7 +300,7 @@ def gc(
         print_line(f"{what}: removed" if now else f"{what} would go; --now removes them")
 
 
-@takes.command()
+@takes.command(short_help="Check that the session is whole.")
 @guarded
 def check(session: Session = HERE) -> None:
     """Check that the session is whole: database, tree, every file's checksum, journals. Exit code 1 if not."""
@@ -310,7 +315,7 @@ def check(session: Session = HERE) -> None:
     raise typer.Exit(1 if faults else 0)
 
 
-@takes.command()
+@takes.command(short_help="Add takes that are in the folder already.")
 @guarded
 def add(
     files: Annotated[list[Path], typer.Argument(help="Takes that Segue made, in the session's folder.")],
@@ -319,14 +324,20 @@ def add(
 ) -> None:
     """Add takes that are in the folder already: made before there was a history, or copied there."""
     from plugin_host.history.history import History
+    from plugin_host.takes.errors import TakeError
     from plugin_host.takes.record import node_of
     from plugin_host.takes.take import read_recipe
     from plugin_host.takes.tell import line_of
 
     with History(session, create=True) as history:
         for file in files:
-            for node in history.add([node_of(history.folder, read_recipe(file), file.absolute(), lane=lane)]):
-                print_line(line_of(node))
+            recipe = read_recipe(file)
+            own = recipe.stem
+            if own.parts:
+                raise TakeError(f"{file} is a mix: its stems are the takes, {', '.join(own.parts.split())}")
+            node = node_of(history.folder, recipe, file.absolute(), max(1, own.variation), lane or own.lane)
+            for added in history.add([node]):
+                print_line(line_of(added))
 
 
 @guarded

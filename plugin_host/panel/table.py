@@ -23,11 +23,12 @@ _OWN = (
     "region/capture", "transport", "subscribe", "unsubscribe", "subscriptions", "report", "lane/tokens", "dump",
 )  # fmt: skip
 _NOT_HERE = {f"{ROOT}/{name}" for name in _OWN}
+_BY_PATH = (history_rows.TAKES_EXPORT, history_rows.TAKES_LIVE)  # of files that the page has not
 _TAKES = (*history_rows.TAKES_REQUESTS, take_rows.TAKE, take_rows.STEMS, take_rows.STEMS_CANCEL)
 
 REQUESTS: dict[str, tuple[str, Message]] = {
     **{row.address: (ENGINE, row) for row in messages.REQUESTS if row.address not in _NOT_HERE},
-    **{row.address: (WATCH, row) for row in _TAKES if row is not history_rows.TAKES_EXPORT},
+    **{row.address: (WATCH, row) for row in _TAKES if row not in _BY_PATH},
     **{row.address: (JAM, row) for row in jam_rows.JAM_VERBS},
     **{row.address: (PANEL, row) for row in panel_rows.REQUESTS},
 }

@@ -87,7 +87,8 @@ class Beside:
             os.rmdir(self.takes(takes))
             self.look()
         with suppress(OutputError):
-            put(self._error(name), f"{error}\n\n{_state_line(stamp)}\n")
+            state = f"\n{_state_line(stamp)}\n" if stamp else ""  # an order by a message has no file
+            put(self._error(name), f"{error}\n{state}")
             self.look()
 
     def is_refused(self, name: str, stamp: str) -> bool:

@@ -17,6 +17,7 @@ from plugin_host.history.node import Node
 from plugin_host.history.path import Piece
 from plugin_host.takes.engines import HotEngine
 from plugin_host.takes.join import joined
+from plugin_host.takes.live_order import LIVE_TAKES, is_live_order
 from plugin_host.takes.order import TakeOrder, kept, one
 from plugin_host.takes.place import TakeRegionRequest
 from plugin_host.takes.record import recipe_of
@@ -57,8 +58,9 @@ def order_of(history: History, asked: Extension, scratch: Path) -> TakeOrder:
 
 
 def names_of(values: Mapping[str, Value]) -> tuple[str, str] | None:
-    """The names of the error and of the folder of an order to extend; None for an order of a region.  [any]"""
-    return None if "path" in values else (EXTENDED, EXTENDED)
+    """The names of the error and of the folder of an order without a region; None for an order of one.  [any]"""
+    name = LIVE_TAKES if is_live_order(values) else EXTENDED
+    return None if "path" in values else (name, name)
 
 
 def order_by(values: Mapping[str, Value], usual: TakeOrder, scratch: Path) -> TakeOrder | None:

@@ -16,6 +16,8 @@ from plugin_host.history.history import History
 from plugin_host.history.node import Node
 from plugin_host.history.path import path_to
 from plugin_host.takes.join import export
+from plugin_host.takes.live import with_files
+from plugin_host.takes.live_order import check_journal
 from plugin_host.takes.names import cut
 
 LIST_CHARACTERS_MAX = 900
@@ -28,12 +30,16 @@ ROWS: dict[str, Message] = {row.address: row for row in rows.TAKES_REQUESTS}
 def answer(session: Path, row: Message, values: Values, order: Callable[[Values], None]) -> Answer:
     """Do a request of `ROWS`, and return the values of its answer; `order` gets one for more takes.
 
-    HistoryError, OutputError, UnknownAddress.  [any]
+    HistoryError, OutputError, UnknownAddress, RenderError, TakeError.  [any]
     """
     if row is rows.TAKES_EXTEND:
         with History(session) as history:
             if not head.head(history).node:
                 raise HistoryError("there is no music before this to go on from: make a take first")
+        order(values)
+        return ()
+    if row is rows.TAKES_LIVE:
+        check_journal(values)
         order(values)
         return ()
     with History(session, create=True) as history:
@@ -82,7 +88,7 @@ def _export(history: History, values: Values) -> Answer:
     if not path.is_absolute():
         raise UnknownAddress(f"{str(path)!r} is not a full path")
     pieces = path_to(history, number) if number else head.pieces(history)
-    export(history, pieces, path)
+    export(history, with_files(history, pieces, lambda line: None), path)
     return (pieces[-1].stop_bar - pieces[0].start_bar,)
 
 

@@ -16,6 +16,8 @@ from plugin_host.history.database import NAME
 from plugin_host.history.files import REFERENCES, inside, is_there
 from plugin_host.history.history import History
 from plugin_host.history.node import Node
+from plugin_host.render.again import JOURNAL
+from plugin_host.render.journal import read_lane
 from plugin_host.takes import jobs
 from plugin_host.takes.errors import TakeError
 from plugin_host.takes.reopen import describe
@@ -25,6 +27,7 @@ from plugin_host.takes.tell import head_line
 FILES_MAX = 100_000
 LINES_MAX = 1_000_000
 TEXT_BYTES_MAX = 1 << 16
+STRETCHES_SHOWN = 8
 _OURS = (".wav", ".flac")
 
 
@@ -94,16 +97,25 @@ def _database_line(folder: Path, nodes: list[Node]) -> str:
     hours = sum(map(seconds_of, own)) / 3600
     codes = sum(len(node.tokens) for node in own)
     with_codes = sum(bool(node.tokens) for node in own)
+    length = f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.1f} minutes"
     return (
-        f"{NAME}: {n_bytes / 1e6:.2f} MB for {hours:.2f} hours of music, codes of {with_codes} takes in "
+        f"{NAME}: {n_bytes / 1e6:.2f} MB for {length} of music, codes of {with_codes} takes in "
         f"{codes / 1e6:.2f} MB"
     )
 
 
 def _unlisted(folder: Path, nodes: list[Node]) -> int:
     named = {node.file for node in nodes}
-    return sum(path.relative_to(folder).as_posix() not in named for path in _files(folder) if path.suffix in _OURS
-               and REFERENCES not in path.parts)  # fmt: skip
+    return sum(path.relative_to(folder).as_posix() not in named and _may_be_added(path) for path in _files(folder)
+               if path.suffix in _OURS and REFERENCES not in path.parts)  # fmt: skip
+
+
+def _may_be_added(path: Path) -> bool:
+    """Whether a sound file is a take, and no mix of stems that are takes themselves."""
+    try:
+        return not read_recipe(path).stem.parts
+    except SegueError:
+        return False
 
 
 def _files(folder: Path) -> Iterator[Path]:
@@ -137,6 +149,8 @@ def _folder(folder: Path) -> Iterator[str]:
     if takes:
         yield f"it has {takes} takes: `segue takes add --session {folder} FILES` makes it one"
     yield from _beside(folder)
+    if any(folder.glob(f"*/{JOURNAL}")):
+        yield f"`segue render {folder}` makes what was heard again, `segue takes live {folder}` makes takes of it"
 
 
 # -- files --------------------------------------------------------------------------------------------
@@ -175,6 +189,9 @@ def _preset(path: Path) -> Iterator[str]:
 
 def _journal(path: Path) -> Iterator[str]:
     """The journal of a live session: one JSON object a line."""
+    if path.name == JOURNAL:
+        yield from _lane(path.parent)
+        return
     count = broken = 0
     first: dict[str, object] = {}
     with path.open(encoding="utf-8") as file:
@@ -187,6 +204,21 @@ def _journal(path: Path) -> Iterator[str]:
                 continue
             first = first or (table if isinstance(table, dict) else {})
     yield f"journal: {count} lines, {broken} that cannot be read; each has {plain(', '.join(first)) or 'nothing'}"
+
+
+def _lane(folder: Path) -> Iterator[str]:
+    """A lane's journal: where its host was, and what was asked for."""
+    lane = read_lane(folder)
+    yield f"journal of lane {lane.lane}, {lane.rate_hz} Hz, {lane.n_bytes / 1e6:.2f} MB"
+    for stretch in lane.stretches[-STRETCHES_SHOWN:]:
+        grid, seconds = stretch.grid, (stretch.end - stretch.begin) / lane.rate_hz
+        first, last = max(1, grid.next_bar(stretch.begin) + 1), grid.bar_at(stretch.end)
+        bars = f"bars {first} to {last}" if first <= last else "no whole bar"
+        yield f"heard: {bars} at {grid.tempo_bpm:g} bpm, {seconds:.1f} s"
+    prompts = dict.fromkeys(plain(each.prompt) for each in lane.asked if each.prompt)
+    if lane.asked:
+        yield f"asked: {', '.join(prompts) or 'no prompt'}; model {plain(lane.asked[-1].model)}"
+    yield f"`segue render {folder}` makes what was heard again, `segue takes live {folder}` makes takes of it"
 
 
 def _order(path: Path) -> Iterator[str]:

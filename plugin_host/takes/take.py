@@ -146,7 +146,7 @@ def _recipe_of(path: Path, found: Mapping[bytes, bytes]) -> Recipe:
         return from_json(found[RECIPE_CHUNK])
     text = chunks.ixml_user(found.get(b"iXML", b""), RECIPE_FIELD)
     if text is None:
-        raise TakeError(f"{path.name} holds no recipe of Segue's: it was not made by it, or was written anew since")
+        raise TakeError(f"{path.name} holds no recipe: it is no take of Segue's, or was written anew since")
     return from_json(text)
 
 

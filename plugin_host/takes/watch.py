@@ -31,6 +31,7 @@ from plugin_host.takes import extend, jobs
 from plugin_host.takes.beside import ERROR, Beside, refuse_link
 from plugin_host.takes.engines import EngineRequest, HotEngine, hot_engine
 from plugin_host.takes.errors import TakeError, TakeFailed
+from plugin_host.takes.live_order import is_live_order, live_takes
 from plugin_host.takes.order import TakeOrder, fill
 from plugin_host.takes.place import TakeRegionRequest
 from plugin_host.takes.record import is_recorded
@@ -38,6 +39,7 @@ from plugin_host.takes.stems import state
 from plugin_host.takes.stems.stems_handlers import StemsHandlers, is_stems
 from plugin_host.takes.take import read_recipe, span_of
 from plugin_host.takes.take_handlers import TakeHandlers
+from plugin_host.takes.tell import line_of
 from plugin_host.takes.unfinished import missing_end
 
 UNFINISHED = (RegionUnreadable, RegionNotAudio, RegionTooShort)  # errors of a file that is still being copied
@@ -270,16 +272,25 @@ class FolderWatch:
         _, name = extend.names_of(values) or ("", jobs.name_of(values))
         if announce:
             self._screen.say(f"{plain(name)}: ordered by a DAW")
-        usual = self._options.usual
+        usual, show = self._options.usual, self._screen.show
+        if is_live_order(values):
+            for node, path in live_takes(values, usual, show):
+                self._screen.say(line_of(node))
+                self._made(values, engine, name, path)
+            return
         with tempfile.TemporaryDirectory(prefix="segue-") as scratch:
             order = extend.order_by(values, usual, Path(scratch)) or jobs.order_of(values, usual, Path(scratch))
             if is_stems(values):
                 self._stems_of(values, order, engine, self._beside.ready(name), file)
                 return
-            for path in fill(order, engine, self._beside.ready(name), self._screen.say, self._screen.show):
-                self._note(path)
-                with suppress(SegueError):  # the take is made, even if it cannot be reported
-                    engine.made(int(str(values.get("id", 0))), name, str(path))
+            for path in fill(order, engine, self._beside.ready(name), self._screen.say, show):
+                self._made(values, engine, name, path)
+
+    def _made(self, values: Mapping[str, Value], engine: HotEngine, name: str, path: Path) -> None:
+        """Note a take for the DAW's script, and report it to the engine's clients."""
+        self._note(path)
+        with suppress(SegueError):  # the take is made, even if it cannot be reported
+            engine.made(int(str(values.get("id", 0))), name, str(path))
 
     def _stems_of(
         self, values: Mapping[str, Value], take: TakeOrder, engine: HotEngine, folder: Path, file: Path | None

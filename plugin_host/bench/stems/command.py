@@ -16,6 +16,7 @@ from plugin_host.bench.stems import batch, heard, killed, live
 from plugin_host.console.output import put, ready_folder
 from plugin_host.console.screen import Screen
 from plugin_host.doctor.doctor import version
+from plugin_host.run.region_layout import shipped_regions
 from plugin_host.takes.engines import EngineRequest, HotEngine, hot_engine
 
 SCENES = ("batch", "kill", "live")
@@ -60,7 +61,7 @@ class Bench:
         if why := heard.missing():
             self._screen.say(f"  not heard by librosa: {why}")
             return rows
-        return rows + heard.heard(folder)
+        return rows + heard.heard(folder, shipped_regions()[batch.REGION])
 
     def kill(self, engine: HotEngine) -> list[FigureRow]:
         """`kill -9` at random moments.  [main]"""

@@ -11,6 +11,7 @@ All of it [any].
 from __future__ import annotations
 
 import base64
+from functools import cache
 
 import numpy as np
 
@@ -35,6 +36,7 @@ def of_features(rows: Floats) -> Floats:
     return np.asarray(exps / exps.sum(axis=1, keepdims=True), np.float64)
 
 
+@cache
 def _layers() -> list[tuple[Floats, Floats]]:
     """Weights and biases of both layers, from their 8-bit form."""
     sizes = ((N_FEATURES + 1, HIDDEN), (HIDDEN + 1, len(KINDS)))

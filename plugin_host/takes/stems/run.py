@@ -101,6 +101,7 @@ class StemsRun:
             ended = "done"
         except (Cancelled, KeyboardInterrupt):
             ended = "cancelled"
+            self._say(f"{self.done} of {self.order.total} stems are made and stay; the same order goes on from there")
             raise
         finally:
             project.write(self.folder, self._remember(ended))
@@ -119,6 +120,9 @@ class StemsRun:
             else:
                 self._add(lane, found.recipe, found.audio, "")
                 self._record(lane, found.recipe)
+        there = [str(number) for number in planned if number not in missing]
+        if there:
+            self._say(f"{lane.name}, variation {', '.join(there)} of {self.order.variations}: made already")
         for numbers in batched(missing, self.order.at_once):
             label = f"{lane.name}, variation {', '.join(map(str, numbers))} of {self.order.variations}"
             made = self._music([planned[number] for number in numbers], label)

@@ -33,9 +33,16 @@ MODES = {
     "killed within a write": (4, 2),
 }
 TAKES, CALLS_MAX = 2, 1000
+UNNAMED, UNFLUSHED = 97, 98  # exit codes: a file got its name before it was flushed; a keep returned before that
 
 
-def keeps(folder: Path, kept: mmap.mmap, again: bool) -> None:
+def flushed(library: ctypes.CDLL) -> None:
+    """End the process if something that was written is not on the disk, now that a keep has returned."""
+    if library.unflushed():
+        os._exit(UNFLUSHED)
+
+
+def keeps(library: ctypes.CDLL, folder: Path, kept: mmap.mmap, again: bool) -> None:
     """Make takes and keep each; `kept` counts those whose keep has returned. `again`: a failed one is tried again."""
     with History(folder, create=True) as history:
         for number in range(TAKES):
@@ -43,6 +50,7 @@ def keeps(folder: Path, kept: mmap.mmap, again: bool) -> None:
                 try:
                     (node,) = history.add([stretch(folder, f"take-{number}-{tries}")])
                     history.keep([node.number])
+                    flushed(library)
                     go(history, node.number)
                     break
                 except SegueError:
@@ -52,11 +60,11 @@ def keeps(folder: Path, kept: mmap.mmap, again: bool) -> None:
             kept[kept[0]] = node.number
 
 
-def tried(folder: Path, kept: mmap.mmap, again: bool) -> bool:
+def tried(library: ctypes.CDLL, folder: Path, kept: mmap.mmap, again: bool) -> bool:
     """Whether `keeps` ended without a fault, with `again` at the second try."""
     for _ in range(2 if again else 1):
         try:
-            keeps(folder, kept, again)
+            keeps(library, folder, kept, again)
             return True
         except SegueError:
             if kept[0]:
@@ -69,11 +77,13 @@ def case(library: ctypes.CDLL, folder: Path, at: int, mode: int, kept: mmap.mmap
     child = os.fork()
     if child == 0:
         library.arm(at, mode)
-        done = tried(folder, kept, mode == 0)
+        done = tried(library, folder, kept, mode == 0)
         library.disarm()
         kept[100:104] = library.calls().to_bytes(4, "little")
         os._exit(0 if done else 1)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if status in (UNNAMED, UNFLUSHED):
+        raise SystemExit(f"call {at}: {'named' if status == UNNAMED else 'kept'} before it was flushed to the disk")
     if mode == 0 and status:
         raise SystemExit(f"call {at} failed once, and the second try failed too")
     return int.from_bytes(kept[100:104], "little") if status != 99 else at
@@ -94,11 +104,11 @@ def check(folder: Path, kept: mmap.mmap, where: str) -> None:
         raise SystemExit(f"{where}: kept takes lost {lost}, {faults}")
 
 
-def killed(folder: Path, seconds: float, kept: mmap.mmap) -> None:
+def killed(library: ctypes.CDLL, folder: Path, seconds: float, kept: mmap.mmap) -> None:
     """A process that keeps takes is killed after a while."""
     child = os.fork()
     if child == 0:
-        keeps(folder, kept, False)
+        keeps(library, folder, kept, False)
         os._exit(0)
     time.sleep(seconds)
     os.kill(child, signal.SIGKILL)
@@ -123,7 +133,7 @@ def main() -> None:
     for number in range(50):
         folder, kept = base / "session", mmap.mmap(-1, 128)
         folder.mkdir()
-        killed(folder, rng.uniform(0, 0.05), kept)
+        killed(library, folder, rng.uniform(0, 0.05), kept)
         check(folder, kept, f"kill {number}")
         shutil.rmtree(folder)
     print("kill -9: 50 times")

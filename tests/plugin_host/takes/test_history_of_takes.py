@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
 from bridge.control import history_rows as rows
 from bridge.control.arguments import Message
 from bridge.control.packet import parse
+from plugin_host.cli.main import app
 from plugin_host.history import head
 from plugin_host.history.errors import HistoryError
 from plugin_host.history.history import History
@@ -148,6 +150,12 @@ def test_takes_that_extend_continue_the_music_before_the_head(session: Path, tmp
     np.testing.assert_array_equal(region, before)
     placed = place(order.region, order.bpm, order.signature, order.rate_hz)
     assert placed.start_bar == 6, "the bar after the rewound one"
+
+
+def test_takes_are_rated_as_by_osc_the_rating_last(session: Path) -> None:
+    assert CliRunner().invoke(app, ["takes", "rate", "2", "3", "5", "-s", str(session)]).exit_code == 0
+    with History(session) as history:
+        assert [node.rating for node in history.nodes()] == [0, 5, 5, 0]
 
 
 # -- by OSC -------------------------------------------------------------------------------------------

@@ -22,16 +22,19 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import soundfile
+from typer.testing import CliRunner
 
 from bridge.control.arguments import Argument
 from bridge.control.parameters import PARAMETERS
 from bridge.ring.form import Audio
+from plugin_host.cli.main import app
 from plugin_host.history.check import faults_of
 from plugin_host.history.database import transaction
 from plugin_host.history.head import head
 from plugin_host.history.history import History
 from plugin_host.takes.engines import HotEngine
 from plugin_host.takes.errors import TakeError, TakeFailed
+from plugin_host.takes.info import lines_about
 from plugin_host.takes.order import TakeOrder
 from plugin_host.takes.place import TakeRegionRequest
 from plugin_host.takes.recipe import Recipe
@@ -60,7 +63,7 @@ class Engine:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, abilities: str = "text melody style continue tempo") -> None:
         self.abilities, self.seen, self.fails_at = abilities, list[Recipe](), -1
-        self.stop_at, self.cancelled = -1, threading.Event()
+        self.stop_at, self.cancelled, self.said = -1, threading.Event(), list[str]()
         self.held: threading.Event | None = None  # from the second take on each waits for it, or to be stopped
         self.hot = HotEngine(self, "noise", "float32", "", lambda: True)  # type: ignore[arg-type]
         monkeypatch.setattr("plugin_host.takes.make.make", self.make)
@@ -100,7 +103,7 @@ def order_in(tmp_path: Path) -> StemsOrder:
 
 def made(order: StemsOrder, engine: Engine, folder: Path) -> list[Progress]:
     told: list[Progress] = []
-    make_stems(order, engine.hot, folder, lambda line: None, lambda line: None, told.append, engine.cancelled)
+    make_stems(order, engine.hot, folder, engine.said.append, lambda line: None, told.append, engine.cancelled)
     return told
 
 
@@ -231,6 +234,9 @@ def test_each_stem_is_a_take_of_its_session(order: StemsOrder, tmp_path: Path, m
         assert list(faults_of(history)) == []
         for node in nodes:
             assert recipe_of(history, node) == read_recipe(out / node.file)
+    assert "not in the history" not in "".join(lines_about(out)), "a mix is the sum of takes, and none itself"
+    refused = CliRunner().invoke(app, ["takes", "add", str(out / "1" / "mix.wav"), "-s", str(out)])
+    assert "is a mix: its stems are the takes, drums, bass, keys" in refused.stderr
     made(order, Engine(monkeypatch), out)
     (out / "1" / "keys.wav").unlink()
     with History(out) as history, transaction(history.connection):
@@ -269,10 +275,12 @@ def test_a_stopped_order_goes_on_where_it_was(
         made(order, engine, out)
     before = {name: (out / name).read_bytes() for name in files(out) if name.endswith(".wav")}
     assert len(before) == at - 1
+    assert engine.said[-1].startswith(f"{at - 1} of 6 stems are made and stay; the same order goes on")
     assert json.loads((out / "stems.json").read_text())["state"] == "cancelled"
     again = Engine(monkeypatch)
     made(order, again, out)
     assert len(again.seen) == 6 - len(before)
+    assert sum(line.count("made already") for line in again.said) == len({path[2:] for path in before})
     assert {name: (out / name).read_bytes() for name in before} == before
     made(order, Engine(monkeypatch), whole)
     for name in ALL:
