@@ -9,7 +9,7 @@ BUFFER_MODES = ("auto", "initial", "ms", "beats")
 BUFFER_MS_MAX = 1000.0
 
 # fmt: off
-_MODE = Argument("mode", "s", "auto: follows the network; initial: follows it for the first seconds, then stays; ms and "
+_MODE = Argument("mode", "s", "auto: follows the network; initial: follows it for the first seconds, then stays; ms, "
                  "beats: as long as `value`", choices=BUFFER_MODES)
 _BUFFER = (
     _MODE, rows.figure("buffer_ms", "how far ahead of the host music is asked for", "ms"),
@@ -22,7 +22,7 @@ FAR = rows.request(
                  choices=("connected", "away")),
         rows.text("engine", "address of the engine's machine"),
         rows.figure("rtt_ms", "there and back, median of the last ten seconds", "ms"),
-        rows.figure("jitter_ms", "the longest less the shortest of the last ten seconds", "ms"),
+        rows.figure("jitter_ms", "what 95 of 100 stay within, less the shortest", "ms"),
         *_BUFFER,
         rows.figure("ready_seconds", "music that is here, of the lane that has least", "s"),
         rows.count("losses", "how often the connection was lost"),

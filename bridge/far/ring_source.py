@@ -37,7 +37,7 @@ BLOCKS_MAX = 128  # of one frame
 _BLOCKS_WRITTEN, _BLOCKS_READ = u64("blocks_written"), u64("blocks_read")
 _HOST_HEARTBEAT, _HOST_PID = u64("host_heartbeat_ns"), u32("host_pid")
 _WRITTEN_END, _STATE = i64("written_end_samples"), u32("engine_state")
-Shift = Callable[[Transport, int, float], Transport]  # written when, seconds of buffer: where the host is by then
+Shift = Callable[[Transport, int, float], tuple[Transport, int]]  # written when, seconds of buffer: where, and when
 
 
 @dataclass(frozen=True)
@@ -145,8 +145,8 @@ class RingSource:
         if found is not None:
             at = OFFSETS["host_block_samples"]
             block_samples = int.from_bytes(header[at : at + 4], "little")
-            moved = shift(found[0], host.written_ns, host.buffer_seconds)
-            write_transport(self._words, moved, moved.seek_id, block_samples, host.written_ns)
+            moved, written_ns = shift(found[0], host.written_ns, host.buffer_seconds)
+            write_transport(self._words, moved, moved.seek_id, block_samples, written_ns)
 
     def still_played(self, now_ns: int) -> None:
         """The host is out of reach for a moment and goes on: the lane is not freed.  [main]"""

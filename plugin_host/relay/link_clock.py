@@ -10,6 +10,7 @@ from collections import deque
 from statistics import median
 
 WINDOW_SECONDS = 10.0
+WITHIN = 0.95
 
 
 class LinkClock:
@@ -50,5 +51,8 @@ class LinkClock:
 
     @property
     def jitter_seconds(self) -> float:
-        """The longest way there and back less the shortest.  [any]"""
-        return max(ping[1] for ping in self._pings) / 1e9 - self.quickest_seconds if self._pings else 0.0
+        """The way there and back that 95 of 100 pings stay within, less the shortest.  [any]"""
+        if not self._pings:
+            return 0.0
+        ways = sorted(ping[1] for ping in self._pings)
+        return (ways[int(WITHIN * (len(ways) - 1) + 0.5)] - ways[0]) / 1e9

@@ -14,6 +14,7 @@ from typing import Any
 
 from bridge.control import far_rows
 from bridge.control.arguments import Message
+from bridge.control.packet import Wire
 from bridge.errors import NotAllowed, SegueError
 from bridge.far import frames
 from bridge.far.frames import FrameError, Kind
@@ -171,6 +172,7 @@ class Relay:
             if now - looked >= LOOK_SECONDS:
                 looked = now
                 self.port.tidy()
+            self._requests.look()
             for copy, _ in self._copies.values():
                 copy.beat()
                 copy.look()
@@ -205,7 +207,7 @@ class Relay:
         """The name of a ring's copy on this machine; empty if there is none.  [main]"""
         return next((copy.name for copy, ring in self._copies.values() if ring[0] == far_name), "")
 
-    def own(self, row: Message, values: dict[str, object]) -> tuple[object, ...]:
+    def own(self, row: Message, values: dict[str, object]) -> tuple[Wire, ...]:
         """The answers to `far` and `far/buffer`; OutOfRange.  [main]"""
         if row is far_rows.FAR_BUFFER:
             choice = BufferChoice(str(values["mode"]), float(str(values["value"])))

@@ -25,12 +25,14 @@ from bridge.control.packet import Packet, Wire, encode
 from bridge.control.requests import error_datagram
 from bridge.errors import NotAllowed, NotReady, SegmentMissing, SegueError
 from bridge.far import frames, osc
-from bridge.region.capture import Captured, read_capture
+from bridge.region.capture import read_capture
 from bridge.region.region_file import open_plain
 from plugin_host.relay.local_port import LocalPort
 
 OWN = {row.address: row for row in far_rows.FAR_REQUESTS}
 OWN_SHORT = {messages.short(row): row for row in far_rows.FAR_REQUESTS}
+WAIT_SECONDS = 3.0
+WAITING_MAX = 256  # messages
 RENAMED_MAX = 256  # captures whose answers are awaited
 _CAPTURE, _FILE = messages.REGION_CAPTURE.address, messages.REGION_FILE.address
 _RINGS = {messages.LANE_OPEN.address: 3, messages.LANE_RING.address: 2}  # where an ok answer has a ring's name
@@ -46,10 +48,14 @@ class Link(Protocol):
     def away_text(self) -> str:
         """Why the engine is out of reach; empty if it is not.  [main]"""
 
+    @property
+    def away_seconds(self) -> float:
+        """How long it has been out of reach.  [main]"""
+
     def ring_here(self, far_name: str) -> str:
         """The name of a ring's copy on this machine; empty if there is none.  [main]"""
 
-    def own(self, row: Message, values: dict[str, object]) -> tuple[object, ...]:
+    def own(self, row: Message, values: dict[str, object]) -> tuple[Wire, ...]:
         """The answer to one of the relay's own requests; SegueError.  [main]"""
 
     def quit(self) -> None:
@@ -64,6 +70,7 @@ class Requests:
         self._port, self._link, self._later = port, link, later
         self._renamed: OrderedDict[tuple[int, int], str] = OrderedDict()  # by client and id
         self._files = 0
+        self._waiting: list[tuple[int, Message | None, Packet]] = []  # while the connection is down
         self._born_seconds: float | None = None  # the engine's start, on this clock
 
     # -- to the engine ------------------------------------------------------------------------------------
@@ -76,10 +83,7 @@ class Requests:
             self._link.send(frames.datagram(number, datagram))
             return
         for row, packet in whole:
-            try:
-                self._take(number, row, packet)
-            except SegueError as fault:
-                self._refuse(number, packet, fault)
+            self._try(number, row, packet)
 
     def _row_of(self, packet: Packet) -> tuple[Message | None, Packet]:
         own = OWN.get(packet.address)
@@ -110,33 +114,47 @@ class Requests:
 
     def _while_away(self, number: int, row: Message | None, packet: Packet) -> None:
         if row is not messages.PING:
-            raise NotReady(self._link.away_text)
-        if self._born_seconds is not None:
+            if self._link.away_seconds > WAIT_SECONDS or len(self._waiting) >= WAITING_MAX:
+                raise NotReady(self._link.away_text)
+            self._waiting.append((number, row, packet))
+        elif self._born_seconds is not None:
             uptime_seconds = time.monotonic() - self._born_seconds
             self._port.answer(number, messages.OK.pack(_id(packet), row.address, rest=[uptime_seconds]))
+
+    def look(self) -> None:
+        """Pass on what waited for the connection, or refuse it if that takes too long. Several times a second."""
+        if self._waiting and (not self._link.away_text or self._link.away_seconds > WAIT_SECONDS):
+            waiting, self._waiting = self._waiting, []
+            for each in waiting:
+                self._try(*each)
+
+    def _try(self, number: int, row: Message | None, packet: Packet) -> None:
+        try:
+            self._take(number, row, packet)
+        except SegueError as fault:
+            self._refuse(number, packet, fault)
 
     async def _send_music(self, number: int, row: Message, packet: Packet) -> None:
         """Send a file, or a capture as a file, before the message that names it."""
         try:
             values = row.check(packet.values)
-            if row is messages.REGION_CAPTURE:
-                data = await asyncio.to_thread(_capture_bytes, str(values["name"]))
-            else:
-                data = await asyncio.to_thread(_file_bytes, str(values["path"]))
+            captured = row is messages.REGION_CAPTURE
+            read, name = (_capture_bytes, values["name"]) if captured else (_file_bytes, values["path"])
+            data, *placed = await asyncio.to_thread(read, str(name))
         except SegueError as fault:
             self._refuse(number, packet, fault)
             return
         self._files += 1
-        for part in frames.file_parts(self._files, data[0]):
+        for part in frames.file_parts(self._files, data):
             self._link.send(part)
             await asyncio.sleep(0)
         path = f"{osc.FILE_PREFIX}{self._files}"
-        if row is messages.REGION_CAPTURE:
+        if captured:
             _, lane, role, _, *at = packet.values
             self._renamed[number, _id(packet)] = row.address
             while len(self._renamed) > RENAMED_MAX:
                 self._renamed.popitem(last=False)
-            packet = Packet(_FILE, (_id(packet), lane, role, path, *data[1:], *at))
+            packet = Packet(_FILE, (_id(packet), lane, role, path, *placed, *at))
         else:
             index = [argument.name for argument in row.arguments].index("path")
             packet = osc.with_value(packet, index, path)
@@ -178,16 +196,19 @@ def _special(row: Message) -> bool:
     return row.local or row in (messages.HELLO, messages.BYE) or row.address in OWN
 
 
-def _file_bytes(path: str) -> tuple[bytes]:
+Music = tuple[Any, ...]  # a file's bytes; of a capture also its tempo and its beat
+
+
+def _file_bytes(path: str) -> Music:
     """A file's bytes; RegionError as the engine would give it."""
     descriptor = open_plain(os.path.expanduser(path))
     with open(descriptor, "rb") as file:
         return (file.read(),)
 
 
-def _capture_bytes(name: str) -> tuple[bytes, float, float]:
+def _capture_bytes(name: str) -> Music:
     """A capture as a WAV file, its tempo and its beat; errors as `read_capture`."""
-    found: Captured = read_capture(name)
+    found = read_capture(name)
     out = io.BytesIO()
     soundfile.write(out, found.audio, found.rate_hz, format="WAV", subtype="FLOAT")
     return out.getvalue(), found.bpm, found.start_beats

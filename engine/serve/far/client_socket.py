@@ -18,7 +18,11 @@ class ClientSocket(asyncio.DatagramProtocol):
         self._on_answer = on_answer
         self._transport: asyncio.DatagramTransport | None = None
         self._waiting: list[bytes] | None = []
-        self.registered = False
+        self._registered = False
+
+    def register(self) -> None:
+        """The client says hello: it wants to be kept, and leaves with bye.  [main]"""
+        self._registered = True
 
     async def open(self, port: int) -> None:
         """Connect to the engine's port on this machine; what was sent before goes first.  [main]"""
@@ -48,12 +52,12 @@ class ClientSocket(asyncio.DatagramProtocol):
 
     def ping(self) -> None:
         """Stay registered while the client is out of reach.  [main]"""
-        if self.registered:
+        if self._registered:
             self.send(encode(messages.PING.address, [0]))
 
     def close(self) -> None:
         """Say bye for the client.  [main]"""
-        if self.registered:
+        if self._registered:
             self.send(encode(messages.BYE.address, [0]))
         if self._transport is not None:
             with suppress(OSError):

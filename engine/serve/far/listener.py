@@ -17,7 +17,7 @@ TURN_SECONDS = 0.004
 LOOK_SECONDS = 0.25
 SILENT_SECONDS = 2.0  # without a frame of the relay, which pings 20 times a second
 HANDSHAKE_SECONDS = 5.0
-HELD_BYTES = 2**17  # in the socket's buffer, beyond which audio waits in the ring
+HELD_BYTES = 2**15  # not sent yet, beyond which audio waits in the ring: what is urgent does not queue behind it
 SESSIONS_MAX = 16
 READ_BYTES = 2**16
 
@@ -151,5 +151,7 @@ def set_up(connected: socket.socket) -> None:
     """No waiting for more to send; and where the system has it, a pace that one lost packet does not halve.  [any]"""
     with suppress(OSError):
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    with suppress(OSError, AttributeError):
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, HELD_BYTES)
     with suppress(OSError, AttributeError):
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"bbr")

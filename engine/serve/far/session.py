@@ -154,7 +154,7 @@ class Session:
         if row.local:
             raise NotAllowed(f"{row.address} is taken only from the engine's own machine")
         if row is messages.HELLO:
-            self._client(number).registered = True
+            self._client(number).register()
             name = str(packet.values[2]) if len(packet.values) > 2 else ""
             return Packet(packet.address, (_id(packet), 0, name, self._secret))
         if row is messages.LANE_OPEN:
