@@ -36,7 +36,8 @@ ORDER = {
         "__main__", "api", "bench", "train",
     ),
     "plugin_host": (
-        "console", "playback", "client", "relay", "oscquery", "patches", "host", "plugin", "sync", "run", "midi", "jam",
+        "console", "playback", "client", "relay", "farm", "oscquery", "patches", "host", "plugin", "sync", "run",
+        "midi", "jam",
         "doctor", "demo", "history", "render", "takes", "bench", "panel",
         "cli",
     ),

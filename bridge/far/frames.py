@@ -8,6 +8,7 @@ HOST      -> lane, buffer, reader and transport of its ring      RING     <- lan
 FILE      -> a part of a file for a region                       LANE     <- a lane was opened: its ring's form
 PING      -> the relay's clock                                   PONG     <- the same, and the engine's clock
 GONE      -> a client of the relay has gone                      CLOSED   <- a lane's ring is closed
+ASK       <> what `segue farm` asks a farm's door                PLACE    <- a farm's door: where to play, or why not
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class Kind(IntEnum):
     FILE = 10
     GONE = 11
     BYE = 12
+    PLACE = 13
+    ASK = 14
 
 
 class FrameError(SegueError):

@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from plugin_host.cli.bench_command import add_to as add_bench
+from plugin_host.cli.farm_commands import add_to as add_farm
 from plugin_host.cli.guard import EXIT_FAULT, EXIT_SOUND_CARD, guarded
 from plugin_host.cli.history_commands import add_to as add_history
 from plugin_host.cli.jam_command import add_to as add_jam
@@ -337,6 +338,7 @@ def version() -> None:
 
 add_panel(app)
 add_relay(app)
+add_farm(app)
 add_jam(app)
 add_midi(app)
 add_takes(app)

@@ -15,7 +15,7 @@ from typing import Any
 from bridge.control import far_rows
 from bridge.control.arguments import Message
 from bridge.control.packet import Wire
-from bridge.errors import NotAllowed, SegueError
+from bridge.errors import Busy, NotAllowed, SegueError
 from bridge.far import frames
 from bridge.far.frames import FrameError, Kind
 from bridge.far.ring_copy import RingCopy
@@ -32,6 +32,14 @@ PING_SECONDS = 0.05
 LOOK_SECONDS = 1.0
 RETRY_SECONDS = 0.5
 TEMPO_BPM = 120.0  # without a host
+
+
+class Placed(Exception):
+    """A farm's door says where to play."""
+
+    def __init__(self, where: tuple[str, int]) -> None:
+        super().__init__()
+        self.where = where
 
 
 class Relay:
@@ -88,13 +96,17 @@ class Relay:
     # -- the connection ---------------------------------------------------------------------------------
 
     async def _links(self) -> None:
-        host, port = self._where
+        target = self._where
         while True:
+            to, target = target, self._where
             try:
                 self._connection = None
-                await self._link(await FarConnection.open(host, port, self._secret))
+                await self._link(await FarConnection.open(*to, self._secret))
             except NotAllowed:
                 raise
+            except Placed as placed:  # by a farm's door
+                target = placed.where
+                continue
             except (OSError, EOFError, TimeoutError, SegueError) as fault:
                 self._lost(str(fault) or ("it is silent" if isinstance(fault, TimeoutError) else type(fault).__name__))
             await asyncio.sleep(RETRY_SECONDS)
@@ -106,6 +118,8 @@ class Relay:
                      for lane, (copy, ring) in self._copies.items()}  # fmt: skip
             connection.greet(self._session, rings)
             async for kind, payload in connection.incoming():
+                if kind is Kind.PLACE:
+                    raise _placed(frames.words_of(payload))
                 if kind is Kind.WELCOME:
                     self._welcomed(connection, frames.words_of(payload))
                 elif self._connection is not None:
@@ -236,6 +250,16 @@ class Relay:
         lanes = f"{len(self._copies)} lanes, {self.ready_seconds:.1f} s ready" if self._copies else "no lane"
         way = f"{self.clock.rtt_seconds * 1000:.1f} ms there and back, jitter {self.clock.jitter_seconds * 1000:.1f} ms"
         return f"{way}, buffer {ms:.0f} ms = {beats:.2f} beats ({mode}); {lanes}"
+
+
+def _placed(said: dict[str, Any]) -> Exception:
+    """Where a farm's door sends a relay, or Busy with its reason; FrameError."""
+    if "at" not in said:
+        return Busy(str(said.get("text", "the farm is full")))
+    try:
+        return Placed(frames.address_of(str(said["at"])))
+    except ValueError as fault:
+        return FrameError(str(fault))
 
 
 def _tempo(copy: RingCopy) -> float:

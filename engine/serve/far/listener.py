@@ -107,7 +107,7 @@ class Listener:
             await self._converse(reader, connection, f"{where[0]}:{where[1]}")
         except SegueError as fault:
             say(f"far: {where[0]}: {fault}")
-        except (OSError, EOFError, TimeoutError):
+        except (OSError, EOFError, TimeoutError, asyncio.CancelledError):  # or the engine ends
             pass
         finally:
             connection.close()
