@@ -17,7 +17,7 @@ ARG TORCH=cpu
 RUN if [ "$TORCH" = cpu ]; then index="--extra-index-url https://download.pytorch.org/whl/cpu"; fi; \
     pip install -c constraints.txt $index torch torchaudio
 COPY . .
-RUN pip install -c constraints.txt .
+RUN pip install -c constraints.txt '.[far]'
 
 # Any user may run it: shared memory belongs to the user of the host program (docker run --user).
 RUN useradd --create-home segue && mkdir /home/segue/.cache && chmod 777 /home/segue /home/segue/.cache

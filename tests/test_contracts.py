@@ -27,22 +27,24 @@ THREADS = ("audio", "main", "control", "generate", "load", "regions", "analysis"
 MARK = re.compile(rf"\[({'|'.join(THREADS)})\b[^\]]*\]")
 # Folders of a package (and files beside them): each imports those before it.
 ORDER = {
-    "bridge": ("errors", "system", "time", "control", "ring", "region"),
+    "bridge": ("errors", "system", "time", "control", "ring", "region", "far"),
     "engine": (
         "errors", "system", "audio", "beat", "listen", "ort", "codec", "core", "lm", "model", "conditions", "stream",
         "checkpoints", "models",
         "serve.weak_method", "serve.screen", "serve.options", "serve.lane_settings", "serve.faults", "serve.timeline",
-        "serve.journal", "serve.render", "serve.lane", "serve.replay", "serve.state", "serve.models", "serve.control",
+        "serve.far", "serve.journal", "serve.render", "serve.lane", "serve.replay", "serve.state", "serve.models",
+        "serve.control",
         "__main__", "api", "bench", "train",
     ),
     "plugin_host": (
-        "console", "playback", "client", "oscquery", "patches", "host", "plugin", "sync", "run", "midi", "jam",
+        "console", "playback", "client", "relay", "farm", "oscquery", "patches", "host", "plugin", "sync", "run",
+        "midi", "jam",
         "doctor", "demo", "history", "render", "takes", "bench", "panel",
         "cli",
     ),
 }  # fmt: skip
 BESIDE = {  # what packages import beside the standard library and their own kind; docs/index.md says it
-    "bridge": {"numpy", "packaging", "soundfile"}, "presets": set[str](),
+    "bridge": {"cryptography", "numpy", "packaging", "soundfile"}, "presets": set[str](),
 }  # fmt: skip
 TENSORS = (  # files of [control] that import torch, for another thread
     "engine/serve/control/region_analysis.py", "engine/serve/control/region_handlers.py",  # [regions]

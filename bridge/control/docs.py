@@ -12,6 +12,7 @@ from bridge.control.arguments import AT_HELP, Argument, At, Message
 from bridge.control.clients import TIMEOUT_SECONDS, WARNED_SECONDS
 from bridge.control.docs_text import INTRO, MAX, PD, SHELL, SUPERCOLLIDER
 from bridge.control.endpoint import AHEAD_SECONDS_MAX, ALL_FACTOR, MESSAGES_PER_SECOND
+from bridge.control.far_rows import FAR_REQUESTS
 from bridge.control.history_rows import TAKES_REQUESTS
 from bridge.control.jam_rows import JAM_ANSWERS, JAM_OK, JAM_PORT, JAM_REQUESTS
 from bridge.control.midi_rows import MIDI_ANSWERS, MIDI_OK, MIDI_PORT, MIDI_REQUESTS
@@ -23,6 +24,9 @@ from bridge.control.rows import ROOT
 from bridge.control.take_rows import WATCH_PORT
 from bridge.errors import BY_CODE
 
+_REQUESTS = (
+    *messages.REQUESTS, *messages.PLUGIN_REQUESTS, *JAM_REQUESTS, *MIDI_REQUESTS, *TAKES_REQUESTS, *FAR_REQUESTS,
+)  # fmt: skip
 PAGE = Path(__file__).parents[2] / "docs" / "osc.md"
 REPLY_PORT = 9601  # of the examples
 _GROUPS = (
@@ -53,6 +57,7 @@ def page() -> str:
         *_plugin(),
         *_jam(),
         *_midi(),
+        *_far(),
         _parameters(),
         _presets(),
         _errors(),
@@ -98,7 +103,7 @@ def _family(row: Message, known: Sequence[str]) -> str:
 
 def _message(row: Message) -> str:
     usage = " ".join((row.address, *(a.name if a.default is None else f"[{a.name}]" for a in row.arguments)))
-    request = row in (*messages.REQUESTS, *messages.PLUGIN_REQUESTS, *JAM_REQUESTS, *MIDI_REQUESTS, *TAKES_REQUESTS)
+    request = row in _REQUESTS
     marks = ["this machine only"] if row.local else []
     lines = [f"### {row.address}\n", f"`{usage}{' values...' if row.rest else ''}`\n"]
     lines.append(row.meaning + (f" *({', '.join(marks)})*" if marks else "") + "\n")
@@ -174,6 +179,14 @@ def _plugin() -> list[str]:
         "came from. See [plugin.md](plugin.md).\n"
     )
     return [head, *(_message(row) for row in (*messages.PLUGIN_REQUESTS, *messages.PLUGIN_ANSWERS))]
+
+
+def _far() -> list[str]:
+    head = (
+        "## The relay\n\n`segue relay` answers these at its own port, where programs of its machine look for the "
+        "engine; all others it passes on. See [far.md](far.md).\n"
+    )
+    return [head, *map(_message, FAR_REQUESTS)]
 
 
 def _said(column: Argument) -> str:

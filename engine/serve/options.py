@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bridge.control.messages import DEFAULT_PORT, LANES_MAX, PRECISIONS
+from bridge.far import frames
+from bridge.far.frames import FAR_PORT
 from bridge.system import whole_file
 
 EXIT_OK, EXIT_OPTION, EXIT_PORT, EXIT_MODEL = 0, 2, 3, 4
@@ -36,6 +38,8 @@ class Options:
     parent: int = 0
     journal: Path | None = None
     idle_exit_minutes: float = 0.0
+    listen: tuple[str, int] | None = None  # address and TCP port for relays
+    far_secret: str = ""
 
 
 def default_threads() -> int:
@@ -56,6 +60,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
             parser.error(f"--secret-file: {fault}")
         if not secret:
             parser.error(f"--secret-file: {given.secret_file} is empty")
+    if given.listen is not None and not secret:
+        parser.error("--listen needs --secret-file: a file with the secret that the relay has, too")
     return Options(
         port=given.port,
         model=given.model,
@@ -67,11 +73,13 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         lanes=given.lanes,
         host=given.host,
         allow_network=given.allow_network,
-        secret=secret,
+        secret=secret if given.listen is None or given.allow_network else "",
         plain_secret=given.plain_secret,
         parent=given.parent,
         journal=given.journal,
         idle_exit_minutes=given.idle_exit,
+        listen=given.listen,
+        far_secret=secret if given.listen is not None else "",
     )
 
 
@@ -79,6 +87,7 @@ _EPILOG = """\
   segue engine                                    the embedded model, OSC on port 9600 of this machine
   segue engine --model melody --device cuda       another model, on a GPU
   segue engine --host 192.168.1.5 --allow-network --secret-file secret.txt
+  segue engine --listen 0.0.0.0 --secret-file secret.txt     for `segue relay` on another machine
 
 Ctrl-C ends it cleanly. Exit codes: 0 ended, 2 wrong option, 3 port or address, 4 model."""
 
@@ -116,11 +125,17 @@ def _parser() -> argparse.ArgumentParser:
     add("--lanes", type=_whole(1, LANES_MAX), default=LANES, metavar="N", help="how many lanes may be open at once")
     add("--host", default="127.0.0.1", metavar="ADDRESS", help="address to listen on (default: only this machine)")
     add("--allow-network", action="store_true", help="allow --host to be reached from other machines")
-    add("--secret-file", type=Path, metavar="FILE", help="file with the secret that clients must prove")
+    add("--secret-file", type=Path, metavar="FILE", help="file with the secret that clients, or relays, must prove")
     add(
         "--plain-secret",
         action="store_true",
         help="accept the secret itself from other machines; anybody who captures packets can then read it",
+    )
+    add(
+        "--listen",
+        type=_address,
+        metavar="ADDRESS[:PORT]",
+        help=f"take lanes for `segue relay` on other machines there, encrypted; TCP, port {FAR_PORT} by default",
     )
     _add_process_options(add)
     return parser
@@ -142,6 +157,14 @@ def _add_process_options(add: Callable[..., object]) -> None:
         help="end after so long without an open lane or a client (0: never)",
     )
     add("--parent", type=_whole(0, 2**31 - 1), default=0, metavar="PID", help="end when this process has ended")
+
+
+def _address(text: str) -> tuple[str, int]:
+    """ADDRESS, ADDRESS:PORT or [ADDRESS]:PORT, for argparse."""
+    try:
+        return frames.address_of(text)
+    except ValueError as fault:
+        raise argparse.ArgumentTypeError(str(fault)) from None
 
 
 def _folder(text: str) -> Path:

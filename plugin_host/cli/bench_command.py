@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from plugin_host.cli.guard import guarded
 from plugin_host.cli.options import (
     Device,
+    FarBench,
     JamBench,
     MidiBench,
     StemsBench,
@@ -19,9 +20,6 @@ from plugin_host.cli.options import (
     SyncSeconds,
     SyncTempi,
 )
-
-if TYPE_CHECKING:
-    from plugin_host.bench.models import Table
 
 Models = Annotated[
     str, typer.Option(help="Measure these models instead: embedded, small, medium, melody, style, large, or all.")
@@ -43,7 +41,7 @@ def bench(
     out: Annotated[Path | None, typer.Option(help="JSON file with all figures; with --sync a folder.")] = None,
     device: Device = "auto",
     quick: Annotated[
-        bool, typer.Option("--quick", help="Ring and host only, no model; with --sync or --stems a short run.")
+        bool, typer.Option("--quick", help="Ring and host only, no model; with --sync, --stems or --far a short run.")
     ] = False,
     models: Models = "",
     precision: Precisions = "",
@@ -58,12 +56,13 @@ def bench(
     jam: JamBench = False,
     stems: StemsBench = False,
     midi: MidiBench = False,
+    far: FarBench = False,
 ) -> None:
     """Measure this computer: the ring, the model's speed, time to first sound.
 
     --models measures each model's speed against transformers and the memory bandwidth (random weights for models that
     are not here), --sync whether the music is on the beat, --jam jams through a JACK server, --stems stems at once and
-    one by one, kills, and rendering from journals.
+    one by one, kills, and rendering from journals, --far a relay over a bad network.
 
     \b
     segue bench                                   # under two minutes
@@ -72,18 +71,18 @@ def bench(
     segue bench --jam --minutes 10                # jams; needs JACK
     segue bench --stems --quick                   # stems and journals, about two minutes
     """
-    models_only = bool(precision or fast or threads or limit_minutes)
-    _one_kind(sync + bool(models) + jam + stems + midi, models_only and not models)
+    of_models = not models and any((precision, fast, threads, limit_minutes))
+    _one_kind(sync + bool(models) + jam + stems + midi + far, of_models)
     if jam:
         return _bench_jam(out, minutes, only)
     if stems:
         return _bench_stems(out, minutes, only, quick)
     if midi:
         return _bench_midi(out, device, quick)
+    if far:
+        return _bench_far(out, quick)
     if models:
-        from plugin_host.bench.models import Table
-
-        return _bench_models(Table(models, precision, device, fast, threads, limit_minutes), out)
+        return _bench_models((models, precision, device, fast, threads, limit_minutes), out)
     if sync:
         return _bench_sync(out, device, quick, minutes, tempi, tempo_seconds, only)
     return _bench_computer(out, device, quick)
@@ -98,7 +97,9 @@ def _bench_computer(out: Path | None, device: str, quick: bool) -> None:
 
 def _one_kind(kinds: int, models_only: bool) -> None:
     if kinds > 1:
-        raise typer.BadParameter("--sync, --models, --jam, --stems and --midi measure different things: choose one")
+        raise typer.BadParameter(
+            "--sync, --models, --jam, --stems, --midi and --far measure different things: choose one"
+        )
     if models_only:
         raise typer.BadParameter("--precision, --fast, --threads and --limit-minutes need --models")
 
@@ -112,12 +113,12 @@ def _bench_sync(
     run_sync_bench(parse_options(out, device, quick, minutes, tempi, tempo_seconds, only), Screen())
 
 
-def _bench_models(table: Table, out: Path | None) -> None:
-    from plugin_host.bench.models import run_table
+def _bench_models(said: tuple[str, str, str, bool, int, float], out: Path | None) -> None:
+    from plugin_host.bench.models import Table, run_table
     from plugin_host.console.screen import Screen
 
     screen, path = Screen(), out or Path("segue-bench-models.json")
-    run_table(table, path, screen)
+    run_table(Table(*said), path, screen)
     screen.say(f"written to {path}, {path.with_suffix('.txt').name} and {path.with_suffix('.png').name}")
 
 
@@ -126,6 +127,13 @@ def _bench_midi(out: Path | None, device: str, quick: bool) -> None:
     from plugin_host.console.screen import Screen
 
     run_midi_bench(out or Path("segue-midi-bench.json"), device, quick, Screen())
+
+
+def _bench_far(out: Path | None, quick: bool) -> None:
+    from plugin_host.bench.far.command import FarBenchOptions, run_far_bench
+    from plugin_host.console.screen import Screen
+
+    run_far_bench(FarBenchOptions(out or Path("segue-far-bench"), quick=quick), Screen())
 
 
 def _bench_jam(out: Path | None, minutes: float, only: str) -> None:

@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from plugin_host.cli.bench_command import add_to as add_bench
+from plugin_host.cli.farm_commands import add_to as add_farm
 from plugin_host.cli.guard import EXIT_FAULT, EXIT_SOUND_CARD, guarded
 from plugin_host.cli.history_commands import add_to as add_history
 from plugin_host.cli.jam_command import add_to as add_jam
@@ -55,6 +56,7 @@ from plugin_host.cli.options import (
 from plugin_host.cli.osc_commands import add_to as add_osc
 from plugin_host.cli.panel_command import add_to as add_panel
 from plugin_host.cli.plugin_commands import add_to as add_plugin
+from plugin_host.cli.relay_command import add_to as add_relay
 from plugin_host.cli.render_command import add_to as add_render
 from plugin_host.cli.stems_command import add_to as add_stems
 from plugin_host.cli.take_commands import add_to as add_takes
@@ -335,6 +337,8 @@ def version() -> None:
 
 
 add_panel(app)
+add_relay(app)
+add_farm(app)
 add_jam(app)
 add_midi(app)
 add_takes(app)

@@ -125,6 +125,9 @@ MidiBench = Annotated[
     bool, typer.Option("--midi", help="Measure the time from a control change to its parameter instead.")
 ]
 JamBench = Annotated[bool, typer.Option("--jam", help="Measure jams instead; needs JACK.")]
+FarBench = Annotated[
+    bool, typer.Option("--far", help="Measure a relay over a bad network instead; needs Linux and root.")
+]
 StemsBench = Annotated[bool, typer.Option("--stems", help="Measure stems and journals instead.")]
 
 

@@ -34,6 +34,7 @@ from engine.serve.control.feed.feed_handlers import FeedHandlers
 from engine.serve.control.idle import IdleTime
 from engine.serve.control.lane_handlers import LaneHandlers
 from engine.serve.control.open_lanes import OpenLanes
+from engine.serve.far.process import FarProcess
 from engine.serve.lane.lane import Lane
 from engine.serve.models.loader import Loader
 from engine.serve.models.progress import Job
@@ -79,6 +80,7 @@ class Server:
         self.feed = Feed(Collector(self.state, lanes, self.loader), endpoint.send, self._clock)
         self.feed_handlers = FeedHandlers(self.feed, self.events, Dump(endpoint.send, self._clock), endpoint.watch)
         endpoint.handle(self.lane_handlers.handlers() | self.feed_handlers.handlers())
+        self._far = FarProcess(options.listen, self.endpoint.port, options.far_secret, options.secret)
         self._generate = threading.Thread(target=self._play, name="segue-generate", daemon=True)
         self._pulse = threading.Thread(target=self._beat, name="segue-pulse", daemon=True)
 
@@ -91,6 +93,7 @@ class Server:
             say(f"removed {name}, left by an engine that died")
         self.endpoint.start()
         say(f"listening on {self.options.host}:{self.endpoint.port}, pid {os.getpid()}")
+        self._far.start()
         self.lane_handlers.regions.start()
         self._generate.start()
         self._pulse.start()
@@ -105,6 +108,8 @@ class Server:
             if parent and not shared_memory.pid_alive(parent):
                 say(f"process {parent}, which started it, has ended")
                 break
+            if not self._far.look():
+                return self._stop() or EXIT_PORT
         return self._stop()
 
     def _client_gone(self, client: Client) -> None:
@@ -127,6 +132,7 @@ class Server:
         if not failed:
             self.events.engine_changed(STOPPING, "the engine ends")
         self.loader.close()
+        self._far.stop()
         generate_loop = self.state.generate_loop
         if generate_loop is not None:
             generate_loop.stop()

@@ -111,7 +111,7 @@ class HostClock:
         transport, since = said
         if shared and now - since > SILENT_SECONDS:
             return replace(transport, playing=False)
-        return _through_the_loop(transport, self._extrapolated(transport, since, now))
+        return through_the_loop(transport, self._extrapolated(transport, since, now))
 
     def was_at_seconds(self, position_samples: HostSample) -> float:
         """When the host was, or will be, at a position of its present seek id, on the monotonic clock.
@@ -128,8 +128,8 @@ class HostClock:
         return self.now() or Transport(False, 0, Grid(self._ring.form.sample_rate_hz))
 
 
-def _through_the_loop(before: Transport, now: Transport) -> Transport:
-    """A transport that went on from `before`, set back by the passes of its loop."""
+def through_the_loop(before: Transport, now: Transport) -> Transport:
+    """A transport that went on from `before`, set back by the passes of its loop.  [any]"""
     loop = loop_ahead(before)
     if loop is None or now.position_samples < loop.end:
         return now

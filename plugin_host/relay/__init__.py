@@ -1,0 +1,6 @@
+"""`segue relay`: an engine on another machine, as if it were on this one.
+
+    DAW, Max, plugin --OSC, rings on this machine--> relay ==TLS 1.3==> engine's machine
+
+Reading order: run, relay, connection, local_port, requests, jitter_buffer, link_clock.
+"""
