@@ -11,8 +11,7 @@ table.py      the message table for the page: no parameter is named twice
 state.py      the newest state by what it is about, and who is told of it
 peaks.py      pictures of the lanes' sound, from their rings
 ports.py      `segue watch` and `segue jam` at their ports
-link.py       the engine's state and measurements, asked for on a thread
-poll.py       the same from an engine that has no subscriptions
+link.py       the engine's state as it subscribes to it, and measurements, asked for on a thread
 others.py     whether these two are there
 programs.py   `segue host`, `watch` and `jam` as child processes
 files.py      music from the browser, and files for it

@@ -14,7 +14,7 @@ const lane = () => lanes.get(chosen());
 const verb = (name) => { const found = document.querySelector(`[data-verb="${name}"]`); if (found && !found.disabled) found.click(); };
 const KEYS = [
   [" ", "Space", "play or stop the lane", () => lane()?.toggle()],
-  ["p", "P", "write a prompt; Enter sends it, Escape leaves", () => lane()?.prompt.focus()],
+  ["p", "P", "write a prompt; Enter sends it, Escape leaves", () => lane()?.prompt.select()],
   ["m", "M", "mute", () => lane()?.mute.click()],
   ["s", "S", "solo", () => lane()?.solo.click()],
   ["n", "N", "new seed", () => lane()?.again.click()],
