@@ -70,6 +70,7 @@ class AnyEngine:
 
     came: list[Request] = field(default_factory=list)
     subscribers: list[Client] = field(default_factory=list)
+    started: list[str] = field(default_factory=list)
     endpoint: Endpoint | None = None
     said: dict[Message, tuple[Any, ...]] = field(default_factory=lambda: dict(SAID))
 
@@ -111,6 +112,10 @@ class AnyEngine:
     def _values(self, row: Message, columns: Sequence[Argument]) -> tuple[Any, ...]:
         return self.said.get(row) or tuple(value_of(column) for column in columns)
 
+    def start(self, model: str) -> None:
+        """What the panel does to start an engine."""
+        self.started.append(model)
+
     def tell(self, row: Message, *values: object) -> None:
         """Send a state to those who subscribed.  [any]"""
         assert self.endpoint is not None
@@ -148,7 +153,7 @@ def serving(folder: Path) -> Iterator[Rig]:
     ):
         engine.endpoint = endpoint
         port = int(listening.getsockname()[1])
-        desk = Desk(Places(endpoint.port, free_port(), free_port(), folder, folder), link, state, Shared())
+        desk = Desk(Places(endpoint.port, free_port(), free_port(), free_port(), folder, folder), link, state, Shared(), engine.start)
         server = make_server(make_app(Gate(port, OWNER, GUEST), desk))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
