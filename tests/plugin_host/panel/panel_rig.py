@@ -153,7 +153,13 @@ def serving(folder: Path) -> Iterator[Rig]:
     ):
         engine.endpoint = endpoint
         port = int(listening.getsockname()[1])
-        desk = Desk(Places(endpoint.port, free_port(), free_port(), free_port(), folder, folder), link, state, Shared(), engine.start)
+        desk = Desk(
+            Places(endpoint.port, free_port(), free_port(), free_port(), folder, folder),
+            link,
+            state,
+            Shared(),
+            engine.start,
+        )
         server = make_server(make_app(Gate(port, OWNER, GUEST), desk))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
