@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bridge.control.jam_rows import JAM_PORT
+from bridge.control.midi_rows import MIDI_PORT
 from bridge.control.take_rows import WATCH_PORT
 from plugin_host.cli.guard import guarded
 from plugin_host.cli.options import Device, EnginePort, Precision, SecretFile, Weights
@@ -17,6 +18,7 @@ PanelPort = Annotated[int, typer.Option(min=0, max=65535, help="TCP port of the 
 Session = Annotated[Path | None, typer.Option(help="Folder of the takes; by default ~/Segue.")]
 WatchPort = Annotated[int, typer.Option(min=1, max=65535, help="UDP port of `segue watch`, started if none answers.")]
 JamPort = Annotated[int, typer.Option(min=1, max=65535, help="UDP port of the jam.")]
+MidiOscPort = Annotated[int, typer.Option(min=1, max=65535, help="UDP port of the MIDI map.")]
 Start = Annotated[bool, typer.Option("--engine/--no-engine", help="Start an engine if none answers at --port.")]
 Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")]
 Lan = Annotated[bool, typer.Option("--lan", help="Also for devices in this network; shows addresses and codes.")]
@@ -32,6 +34,7 @@ def panel(
     lan: Lan = False,
     watch_port: WatchPort = WATCH_PORT,
     jam_port: JamPort = JAM_PORT,
+    midi_port: MidiOscPort = MIDI_PORT,
     secret_file: SecretFile = None,
     model: Model = "embedded",
     device: Device = "auto",
@@ -50,7 +53,8 @@ def panel(
 
     engine = engine_of(port, secret_file, model, device, precision)
     options = PanelOptions(
-        engine, secret_file, panel_port, session or default_folder(), watch_port, jam_port, start, browser, lan
+        engine=engine, secret_file=secret_file, port=panel_port, session=session or default_folder(),
+        watch_port=watch_port, jam_port=jam_port, midi_port=midi_port, start=start, browser=browser, lan=lan,
     )  # fmt: skip
     run_panel(options, print_line)
 

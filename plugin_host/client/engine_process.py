@@ -19,6 +19,7 @@ from pathlib import Path
 from bridge.errors import NoAnswer, SegueError
 from bridge.ring import shared_memory
 from plugin_host.client.client import EngineClient
+from plugin_host.client.started_engine import EXITS, last_words
 
 START_SECONDS = 120.0
 CONNECT_SECONDS = 1.0
@@ -125,10 +126,14 @@ class EngineProcess:
         return EngineProcessError(f"the engine ended with code {code}:\n{self.log_end()}")
 
     def revive(self, say: Callable[[str], None]) -> None:
-        """Restart it if it has died; EngineProcessError after three times.  [main]"""
+        """Restart it if it has died; EngineProcessError after three times, or if it ended by itself, as for a model
+        that cannot be used.  [main]
+        """
         if self.running or self._process is None:
             return
         code = self._process.returncode
+        if code and code in EXITS:
+            raise EngineProcessError(last_words(self.log, crashed=False) or f"the engine ended with code {code}")
         if self.restarts == RESTARTS_MAX:
             raise EngineProcessError(
                 f"the engine died {RESTARTS_MAX + 1} times, last with code {code}:\n{self.log_end()}"

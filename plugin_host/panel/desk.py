@@ -1,4 +1,4 @@
-"""Requests of the page: checked by the table, then sent to the engine, to `segue watch`, to the jam, or done here."""
+"""Requests of the page: checked by the table, then sent to the engine, to `segue watch`, `jam` or `midi`, or done here."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import Any
 
 from bridge.control import history_rows, messages
 from bridge.control.arguments import Message
-from bridge.control.rows import ROOT
 from bridge.control.take_rows import STEMS_PROGRESS
 from bridge.errors import NotAllowed, NotReady, OutOfRange, UnknownAddress
 from plugin_host.panel import panel_rows, table
 from plugin_host.panel.files import Files
 from plugin_host.panel.gate import OWNER
 from plugin_host.panel.link import EngineLink
+from plugin_host.panel.midi_view import MidiView
 from plugin_host.panel.others import Others
 from plugin_host.panel.ports import ProgramPort
 from plugin_host.panel.programs import Program
 from plugin_host.panel.state import PanelState
 
 OnProgress = Callable[[int, int, str], None]
-DUMP = messages.TABLE.get(f"{ROOT}/dump")
 Values = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Places:
-    """Ports of the engine, of `segue watch` and of the jam; the session's folder, and a scratch folder."""
+    """Ports of the engine, of `segue watch`, of the jam and of the MIDI map; the session's folder, a scratch folder."""
 
     engine: int
     watch: int
     jam: int
+    midi: int
     session: Path
     scratch: Path
     secret_file: Path | None = None
@@ -52,16 +52,23 @@ class Shared:
 class Desk:
     """Does requests, each on a thread of the caller's. It owns the programs and their ports.  [any]"""
 
-    def __init__(self, places: Places, link: EngineLink, state: PanelState, shared: Shared) -> None:
+    def __init__(
+        self, places: Places, link: EngineLink, state: PanelState, shared: Shared, start_engine: Callable[[str], None]
+    ) -> None:
         self.places, self._link, self.state, self._shared = places, link, state, shared
         self.files = Files(places.scratch)
         self.programs = {name: Program(name, state) for name in panel_rows.PROGRAMS}
         self.watch = ProgramPort(places.watch, "watch", self._on_program)
         self.jam = ProgramPort(places.jam, "jam", self._on_program)
-        self._others = Others(self.watch, self.jam, state)
+        self.midi = ProgramPort(places.midi, "midi", lambda row, values: self._midi.on_event(row, values))
+        self._midi = MidiView(self.midi, state)
+        self._ports = {table.WATCH: self.watch, table.JAM: self.jam, table.MIDI: self.midi}
+        self._others = Others(self.watch, self.jam, self._midi, state)
         self._own: dict[str, Callable[[Values], dict[str, Any] | None]] = {
             panel_rows.START_HOST.address: self._start_host, panel_rows.START_JAM.address: self._start_jam,
             panel_rows.START_WATCH.address: self._start_watch, panel_rows.STOP.address: self._stop,
+            panel_rows.START_MIDI.address: self._start_midi, panel_rows.MIDI_PORTS.address: _midi_ports,
+            panel_rows.START_ENGINE.address: lambda values: start_engine(str(values.get("model", ""))),
             panel_rows.DOCTOR.address: _doctor, panel_rows.MONITOR.address: self._monitor,
             panel_rows.SHARE.address: lambda _: dict(vars(self._shared)),
         }  # fmt: skip
@@ -71,8 +78,8 @@ class Desk:
         for program in self.programs.values():
             program.stop()
         self._others.close()
-        self.watch.close()
-        self.jam.close()
+        for port in self._ports.values():
+            port.close()
 
     def do(self, role: str, address: str, values: Values, on_progress: OnProgress | None = None) -> dict[str, Any]:
         """A request's answer by name; raises the errors of the table, of the files and of those asked."""
@@ -86,8 +93,7 @@ class Desk:
             return self._link.ask(row, given, on_progress)
         if to == table.PANEL:
             return self._own[address](given) or {}
-        port = self.watch if to == table.WATCH else self.jam
-        found = port.ask(row, given)
+        found = self._ports[to].ask(row, given)
         if to == table.WATCH and not row.asks and row not in (history_rows.TAKES_LIST, history_rows.TAKES_NODE):
             self.state.tell("takes/changed", {})
         return found
@@ -176,13 +182,21 @@ class Desk:
         options = [str(self._session()), "--osc-port", str(self.places.watch), *self._of_engine()]
         self.programs["watch"].start(options)
 
+    def _start_midi(self, values: Values) -> None:
+        ports = ["--osc-port", str(self.places.midi)]
+        self.programs["midi"].start([str(values["device"]), *ports, *self._of_engine()])
+
     def _stop(self, values: Values) -> None:
         self.programs[str(values["program"])].stop()
 
     def _monitor(self, values: Values) -> None:
-        if DUMP is None:
-            raise NotReady("this version of Segue shows no messages")
-        self._link.ask(DUMP, {"on": "on" if values.get("on", 1) else "off"})
+        self._link.ask(messages.DUMP, {"on": "on" if values.get("on", 1) else "off"})
+
+
+def _midi_ports(values: Values) -> dict[str, Any]:
+    from plugin_host.sync.midi_ports import backend
+
+    return {"names": "\n".join(backend().get_input_names())}
 
 
 def _doctor(values: Values) -> dict[str, Any]:

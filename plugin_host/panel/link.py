@@ -1,8 +1,7 @@
 """The engine for the panel: its states and events as they come, and what has to be asked for, on a thread.
 
-    engine --state/... and events-->         PanelState          an engine with subscriptions
-    engine <--status, lane/status ... 4 times a second--> poll       an older one
-    engine <--stats, lane/stats, ping, once a second            the latency ledger
+    engine --state/... and events-->                  PanelState
+    engine <--stats, lane/stats, ping, once a second  the latency ledger
 
 An engine that ends and comes back is greeted again by the client; the panel then subscribes again.
 """
@@ -18,18 +17,17 @@ from typing import Any
 from bridge.control import messages
 from bridge.control.arguments import Message
 from bridge.control.rows import ROOT
-from bridge.errors import NoAnswer, SegueError
+from bridge.control.state_rows import ALL_WHAT
+from bridge.errors import NoAnswer, NoSuchLane, SegueError
 from plugin_host.client.client import EngineClient
 from plugin_host.client.udp_connection import Event
-from plugin_host.panel import poll
 from plugin_host.panel.peaks import LanePicture
 from plugin_host.panel.state import PanelState
 
-SUBSCRIBE = messages.TABLE.get(f"{ROOT}/subscribe")
 STATE_ROOT, DUMPED = f"{ROOT}/state/", f"{ROOT}/dumped"
 _log = logging.getLogger("segue.panel")
 TURN_SECONDS = 0.04  # 25 pictures a second
-POLL_SECONDS, LEDGER_SECONDS, HELLO_SECONDS = 0.25, 1.0, 1.0
+LEDGER_SECONDS, HELLO_SECONDS = 1.0, 1.0
 ALONE_SECONDS = 3.0  # of silence, after which the engine is gone
 RATE_HZ = 10.0
 OF_LANE = ("lane", "prompt", "parameter", "time", "beat", "levels", "ring", "pending", "stats", "host", "region")
@@ -42,7 +40,7 @@ class EngineLink:
         self.port, self.state = port, state
         self.client = EngineClient(port, host, name="segue panel", secret=secret, on_event=self._on_event)
         self._greeted = -1  # restarts of the engine at the last greeting; -1: none yet
-        self._started = self._subscribed = False
+        self._started = False
         self._pictures: dict[int, LanePicture] = {}
         self._underruns: dict[int, int] = {}
         self._due: dict[str, float] = {}
@@ -124,14 +122,12 @@ class EngineLink:
     def _turn(self) -> None:
         if not self._greet():
             return
-        if not self._subscribed and self._is_due("poll", POLL_SECONDS):
-            self._poll()
         if self._is_due("ledger", LEDGER_SECONDS):
             self._ledger()
         self._draw()
 
     def _greet(self) -> bool:
-        """Say hello to a new engine; False while there is none."""
+        """Say hello to a new engine, and subscribe; False while there is none."""
         there = self._greeted >= 0 and self.client.silent_seconds < ALONE_SECONDS
         if there and self._greeted == self.client.restarts:
             return True
@@ -145,12 +141,9 @@ class EngineLink:
             self.state.put("link", {"there": 0, "port": self.port, "text": "no engine answers"})
             self._drop_lanes()
             return False
-        self._greeted = self.client.restarts
-        self._subscribed = False
-        if SUBSCRIBE is not None:
-            with suppress(SegueError):
-                self.client.call(SUBSCRIBE, "all", RATE_HZ)
-                self._subscribed = True
+        restarts = self.client.restarts
+        self.client.call(messages.SUBSCRIBE, ALL_WHAT, RATE_HZ)
+        self._greeted = restarts
         self.state.put("link", {"there": 1, "port": self.port, "engine": hello.engine, "text": ""})
         return True
 
@@ -158,19 +151,6 @@ class EngineLink:
         for lane in self.state.about("lane"):
             self._forget(int(lane))
         self.state.drop("", "engine", "stats", "model")
-
-    def _poll(self) -> None:
-        known = {int(lane) for lane in self.state.about("lane")}
-        for kind, values in poll.engine(self.client):
-            self._on_state(kind, values)
-        lanes = poll.lanes(self.client, known, int(self.state.get("engine").get("lanes_open", 0)))
-        for lane in known - lanes:
-            self._forget(lane)
-        whole = self._is_due("parameters", 1.0)
-        for lane in lanes:
-            picture = self._pictures.get(lane)
-            for kind, values in poll.lane(self.client, lane, picture, whole):
-                self._on_state(kind, values)
 
     def _ledger(self) -> None:
         begun = time.monotonic()
@@ -180,10 +160,14 @@ class EngineLink:
             self.state.put("stats", {**self.client.stats()._asdict(), "round_trip_ms": round_trip_ms})
             self.state.put("model", self.client.model()._asdict())
         for about in self.state.about("lane"):
-            with suppress(SegueError):
-                lane = int(about)
+            lane = int(about)
+            try:
                 self.state.put("stats", self.client.lane_stats(lane)._asdict(), lane)
                 self._host(lane)
+            except NoSuchLane:  # the datagram that said so was lost
+                self._forget(lane)
+            except SegueError:
+                continue
 
     def _host(self, lane: int) -> None:
         """What the host of a lane does: its block, its rate, its underruns and when the last one was."""

@@ -1,4 +1,4 @@
-"""Looks whether `segue watch` and `segue jam` are there, whoever started them, and keeps listening to the jam."""
+"""Looks whether `segue watch`, `jam` and `midi` are there, whoever started them, and keeps listening to the last two."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 from bridge.control.history_rows import TAKES_HEAD
 from bridge.control.jam_rows import JAM_LISTEN
 from bridge.errors import NoAnswer, SegueError
+from plugin_host.panel.midi_view import MidiView
 from plugin_host.panel.ports import ProgramPort
 from plugin_host.panel.state import PanelState
 
@@ -16,10 +17,10 @@ JAM_PER_SECOND = 10.0
 
 
 class Others:
-    """A thread that asks both once a second while anybody looks; also a context manager.  [any]"""
+    """A thread that asks them once a second while anybody looks; also a context manager.  [any]"""
 
-    def __init__(self, watch: ProgramPort, jam: ProgramPort, state: PanelState) -> None:
-        self._watch, self._jam, self._state = watch, jam, state
+    def __init__(self, watch: ProgramPort, jam: ProgramPort, midi: MidiView, state: PanelState) -> None:
+        self._watch, self._jam, self._midi, self._state = watch, jam, midi, state
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="segue-panel-others", daemon=True)
         self._thread.start()
@@ -47,3 +48,4 @@ class Others:
             self._jam.ask(JAM_LISTEN, {"port": 0, "per_second": JAM_PER_SECOND}, ANSWER_SECONDS)
         except SegueError:
             self._state.drop("", "jam")
+        self._midi.look(ANSWER_SECONDS)

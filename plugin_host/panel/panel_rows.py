@@ -6,7 +6,7 @@ from bridge.control import rows
 from bridge.control.arguments import Argument, Message
 
 ROOT = "/panel/"
-PROGRAMS = ("host", "watch", "jam")
+PROGRAMS = ("host", "watch", "jam", "midi")
 _PROGRAM = Argument("program", "s", "one that the panel runs", choices=PROGRAMS)
 
 
@@ -34,6 +34,18 @@ START_JAM = _request(
     meaning="Starts a jam.",
 )
 START_WATCH = _request("start/watch", meaning="Starts the program that makes takes and stems.")
+START_MIDI = _request(
+    "start/midi", rows.text("device", "a MIDI port by a part of its name; virtual:NAME makes one", 200),
+    meaning="Plays the engine with a MIDI controller.",
+)
+MIDI_PORTS = _request(
+    "midi/ports", reply=(rows.text("names", "MIDI ports to play from, one a line"),), slow=True,
+    meaning="MIDI ports of this machine.",
+)
+START_ENGINE = _request(
+    "start/engine", rows.text("model", "a name; empty: as the panel was started", 300, ""),
+    meaning="Starts an engine, if none answers.",
+)
 STOP = _request("stop", _PROGRAM, meaning="Ends a program that the panel started, as Ctrl-C does.")
 DOCTOR = _request(
     "doctor", reply=(rows.text("report", "lines of what this machine has"),), slow=True,
@@ -49,4 +61,4 @@ MONITOR = _request(
     meaning="Shows the OSC messages that reach the engine, as `monitor`.",
 )
 # fmt: on
-REQUESTS = (START_HOST, START_JAM, START_WATCH, STOP, DOCTOR, SHARE, MONITOR)
+REQUESTS = (START_HOST, START_JAM, START_WATCH, START_MIDI, START_ENGINE, STOP, MIDI_PORTS, DOCTOR, SHARE, MONITOR)

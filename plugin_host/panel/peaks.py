@@ -61,11 +61,6 @@ class LanePicture:
         transport, written_ns = found
         return transport, (time.monotonic_ns() - written_ns) / 1e9, int(self._words.get("host_block_samples"))
 
-    @property
-    def underruns(self) -> int:
-        """How often the host found too little, since the lane was opened.  [any]"""
-        return int(self._words.get("underruns"))
-
     def _columns(self) -> np.ndarray:
         found: list[tuple[int, int, int]] = []
         size = self._listener.form.block_samples

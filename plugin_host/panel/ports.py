@@ -1,4 +1,4 @@
-"""Programs with a port of their own, `segue watch` and `segue jam`: one socket for each, which gets their events."""
+"""Programs with a port of their own, `segue watch`, `jam` and `midi`: one socket for each, which gets their events."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from bridge.control import jam_rows, messages
+from bridge.control import jam_rows, messages, midi_rows
 from bridge.control.arguments import Message, Value
 from bridge.control.packet import Packet, parse
 from bridge.control.take_rows import STEMS_PROGRESS
@@ -19,9 +19,10 @@ from plugin_host.panel.table import numbered
 
 ANSWER_SECONDS = 2.0
 OnEvent = Callable[[Message, Mapping[str, Value]], None]
-_OKS = (messages.OK.address, jam_rows.JAM_OK.address)
-_ERRORS = (messages.ERROR.address, jam_rows.JAM_ERROR.address)
-_EVENTS = {row.address: row for row in (STEMS_PROGRESS, jam_rows.JAM_STATE, jam_rows.JAM_PRESS)}
+_OKS = (messages.OK.address, jam_rows.JAM_OK.address, midi_rows.MIDI_OK.address)
+_ERRORS = (messages.ERROR.address, jam_rows.JAM_ERROR.address, midi_rows.MIDI_ERROR.address)
+_TOLD = (row for row in midi_rows.MIDI_ANSWERS if row.address not in (*_OKS, *_ERRORS))
+_EVENTS = {row.address: row for row in (STEMS_PROGRESS, jam_rows.JAM_STATE, jam_rows.JAM_PRESS, *_TOLD)}
 
 
 class ProgramPort:

@@ -18,19 +18,20 @@ from typing import TYPE_CHECKING
 
 from bridge.control.jam_rows import JAM_PORT
 from bridge.control.messages import DEFAULT_PORT
+from bridge.control.midi_rows import MIDI_PORT
 from bridge.control.take_rows import WATCH_PORT
-from bridge.errors import EndpointError, NoAnswer, PortInUse, SegueError
+from bridge.errors import EndpointError, NoAnswer, PortInUse
 from plugin_host.client.client import EngineClient
-from plugin_host.client.engine_process import EngineProcess
 from plugin_host.client.engine_request import EngineRequest
 from plugin_host.panel.gate import Gate, new_token
+from plugin_host.panel.own_engine import OwnEngine
+from plugin_host.panel.state import PanelState
 
 if TYPE_CHECKING:
     from plugin_host.panel.desk import Shared
 
 PANEL_PORT = 9650
 FIND_SECONDS = 0.6  # in which a running engine answers
-LOOK_SECONDS = 1.0  # between looks at an engine that the panel started
 NOWHERE = ("192.0.2.1", 9)  # an address for documentation: asking the way to it sends nothing
 Say = Callable[[str], None]
 
@@ -45,6 +46,7 @@ class PanelOptions:
     session: Path = field(default_factory=lambda: Path.home() / "Segue")
     watch_port: int = WATCH_PORT
     jam_port: int = JAM_PORT
+    midi_port: int = MIDI_PORT
     start: bool = True
     browser: bool = True
     lan: bool = False
@@ -56,8 +58,13 @@ def run_panel(options: PanelOptions, say: Say) -> None:
         listening = stack.enter_context(_listening("0.0.0.0" if options.lan else "127.0.0.1", options.port))  # noqa: S104 - asked for
         port = int(listening.getsockname()[1])
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="segue-panel-")))
+        own = stack.enter_context(OwnEngine(options.engine, scratch, PanelState(), say))
         if options.start:
-            stack.enter_context(_engine(options, scratch, say))
+            running = _answering(options.engine)
+            if running:
+                say(f"engine: {running} runs at port {options.engine.port}")
+            else:
+                own.start()
         lan = _lan_address() if options.lan else ""
         names = (*Gate.names, *((lan,) if lan else ()))
         gate = Gate(port, new_token(), new_token() if lan else "", names)
@@ -68,20 +75,23 @@ def run_panel(options: PanelOptions, say: Say) -> None:
             say(line)
         if options.browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
-        _serve(options, gate, shared, scratch, listening)
+        _serve(options, gate, shared, scratch, listening, own)
 
 
-def _serve(options: PanelOptions, gate: Gate, shared: Shared, scratch: Path, listening: socket.socket) -> None:
+def _serve(
+    options: PanelOptions, gate: Gate, shared: Shared, scratch: Path, listening: socket.socket, own: OwnEngine
+) -> None:
     from plugin_host.panel.desk import Desk, Places
     from plugin_host.panel.link import EngineLink
     from plugin_host.panel.server import make_app, make_server
-    from plugin_host.panel.state import PanelState
 
-    state = PanelState()
     engine = options.engine
-    places = Places(engine.port, options.watch_port, options.jam_port, options.session, scratch, options.secret_file)
-    with EngineLink(engine.port, "127.0.0.1", engine.secret, state) as link:
-        desk = Desk(places, link, state, shared)
+    places = Places(
+        engine.port, options.watch_port, options.jam_port, options.midi_port, options.session, scratch,
+        options.secret_file,
+    )  # fmt: skip
+    with EngineLink(engine.port, "127.0.0.1", engine.secret, own.state) as link:
+        desk = Desk(places, link, own.state, shared, own.start)
         try:
             make_server(make_app(gate, desk)).run(sockets=[listening])
         finally:
@@ -107,44 +117,15 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield bound
 
 
-@contextmanager
-def _engine(options: PanelOptions, scratch: Path, say: Say) -> Iterator[None]:
-    """A context in which an engine answers or starts: a running one, or a child that is started again if it dies."""
-    request = options.engine
+def _answering(request: EngineRequest) -> str:
+    """What the engine at the port calls itself; empty: none answers."""
     client = EngineClient(request.port, name="segue panel", secret=request.secret)
     try:
-        hello = client.connect(FIND_SECONDS)
-        say(f"engine: {hello.engine} runs at port {request.port}")
-        running = True
+        return client.connect(FIND_SECONDS).engine
     except NoAnswer:
-        running = False
+        return ""
     finally:
         client.close()
-    if running:
-        yield
-        return
-    engine = EngineProcess(request.port, scratch / "engine.log", request.arguments)
-    say(f"engine: starting, model {request.model}, device {request.device}; its port is {request.port}")
-    engine.start()
-    closing = threading.Event()
-    keeper = threading.Thread(target=_keep, args=(engine, closing, say), name="segue-panel-engine", daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        closing.set()
-        keeper.join()
-        engine.stop()
-
-
-def _keep(engine: EngineProcess, closing: threading.Event, say: Say) -> None:
-    """Start a dead engine again, three times; then say why it ends."""
-    while not closing.wait(LOOK_SECONDS):
-        try:
-            engine.revive(say)
-        except SegueError as fault:
-            say(str(fault))
-            return
 
 
 def _lan_address() -> str:

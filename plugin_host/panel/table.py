@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bridge.control import history_rows, jam_rows, messages, take_rows
+from bridge.control import history_rows, jam_rows, messages, midi_rows, take_rows
 from bridge.control.arguments import At, Message
 from bridge.control.parameters import KNOBS, PARAMETERS
 from bridge.control.presets import load_preset, preset_names
@@ -16,7 +16,7 @@ from bridge.control.rows import ID, ROOT
 from plugin_host.panel import panel_rows
 from plugin_host.takes.stems.lanes import NAMES
 
-ENGINE, WATCH, JAM, PANEL = "engine", "watch", "jam", "panel"
+ENGINE, WATCH, JAM, MIDI, PANEL = "engine", "watch", "jam", "midi", "panel"
 PATH, FILE = "path", "file"
 _OWN = (
     "hello", "challenge", "bye", "quit", "sync", "take/made", "region/begin", "region/chunk", "region/end",
@@ -30,6 +30,7 @@ REQUESTS: dict[str, tuple[str, Message]] = {
     **{row.address: (ENGINE, row) for row in messages.REQUESTS if row.address not in _NOT_HERE},
     **{row.address: (WATCH, row) for row in _TAKES if row not in _BY_PATH},
     **{row.address: (JAM, row) for row in jam_rows.JAM_VERBS},
+    **{row.address: (MIDI, row) for row in (midi_rows.MIDI_LEARN, midi_rows.MIDI_CANCEL, midi_rows.MIDI_FORGET)},
     **{row.address: (PANEL, row) for row in panel_rows.REQUESTS},
 }
 ASKS = {  # what guests may send: questions

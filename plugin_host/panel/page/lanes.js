@@ -25,12 +25,12 @@ class Lane {
     this.fault = h("p", { class: "bad", hidden: true });
     this.prompt = h("input", { type: "text", class: "prompt", maxlength: 1000, placeholder: "Describe the music: warm lo-fi piano, brushed drums", "aria-label": `Prompt of lane ${this.lane}`, spellcheck: "false", autocomplete: "off" });
     this.prompt.addEventListener("keydown", (event) => { if (event.key === "Enter") attempt(() => this.send()); if (event.key === "Escape") { this.prompt.value = get("prompt", about)?.text ?? this.prompt.value; this.prompt.blur(); } });
-    this.play = button("Play", () => this.toggle(), { class: "main", title: "Space" });
+    this.play = button("Play", () => this.toggle(), { class: "main", title: "Space", "data-midi-to": "lane/play" });
     this.mute = button("Mute", () => this.setMuted(!isMuted(about)), { title: "M", "aria-pressed": "false" });
     this.solo = button("Solo", () => this.setSolo(!soloed.has(about)), { title: "S", "aria-pressed": "false" });
     this.seed = h("output", { class: "seed" }, "–");
     this.lock = button("Lock", () => this.setLocked(!this.locked), { title: "Keep this seed at every play", "aria-pressed": "false" });
-    this.again = button("New seed", () => this.reseed(), { title: "N" });
+    this.again = button("New seed", () => this.reseed(), { title: "N", "data-midi-to": "lane/reseed" });
     this.meter = h("meter", { min: -60, max: 0, high: -6, optimum: -20, value: -60, "aria-label": "Level" });
     this.preset = select([["", "Preset"], ...wire.table.presets.map(({ name, meaning }) => [name, `${name}: ${meaning}`])], "", { "aria-label": "Preset", class: "preset", onchange: () => attempt(() => this.usePreset()) });
     this.listener = h("p", { class: "dim small" });

@@ -6,6 +6,7 @@ import { choose, chosen } from "./chosen.js";
 import { lanes } from "./lanes.js";
 import { share } from "./tools.js";
 import { condition } from "./strip.js";
+import { learn } from "./midi.js";
 import "./takes.js";
 import "./stems.js";
 import "./jam.js";
@@ -14,7 +15,7 @@ const lane = () => lanes.get(chosen());
 const verb = (name) => { const found = document.querySelector(`[data-verb="${name}"]`); if (found && !found.disabled) found.click(); };
 const KEYS = [
   [" ", "Space", "play or stop the lane", () => lane()?.toggle()],
-  ["p", "P", "write a prompt; Enter sends it, Escape leaves", () => lane()?.prompt.focus()],
+  ["p", "P", "write a prompt; Enter sends it, Escape leaves", () => lane()?.prompt.select()],
   ["m", "M", "mute", () => lane()?.mute.click()],
   ["s", "S", "solo", () => lane()?.solo.click()],
   ["n", "N", "new seed", () => lane()?.again.click()],
@@ -28,6 +29,7 @@ const KEYS = [
   ["o", "O", "jam: Segue takes over, or you", () => verb("take_over")],
   ["a", "A", "jam: again", () => verb("again")],
   ["h", "H", "jam: hold", () => verb("hold")],
+  ["i", "I", "MIDI learn: click a control, then move a knob; Escape leaves", () => learn()],
   ["?", "?", "these keys", () => help()],
 ];
 
@@ -71,11 +73,12 @@ theme.addEventListener("click", () => {
   try { localStorage.setItem("theme", name); } catch { /* a private window */ }
 });
 document.getElementById("help").addEventListener("click", help);
+document.getElementById("midi").addEventListener("click", () => attempt(() => learn()));
 document.getElementById("share").addEventListener("click", () => attempt(share));
 on("table", () => {
   document.body.dataset.role = wire.role;
   document.getElementById("controls").disabled = wire.role === "guest";
-  document.getElementById("share").hidden = wire.role === "guest";
+  for (const name of ["share", "midi"]) document.getElementById(name).hidden = wire.role === "guest";
 });
 for (const kind of ["wire", "engine", "lane", "link"]) on(kind, () => { document.title = `Segue: ${condition()[0]}`; });
 connect();

@@ -9,7 +9,7 @@ const WORDS = { loading: "loading", ready: "ready", empty: "no model", stopping:
 
 export function condition() {
   if (!wire.there) return ["panel closed", "bad"];
-  if (!get("link")?.there) return ["no engine", "bad"];
+  if (!get("link")?.there) return get("own")?.text ? ["failed", "bad"] : ["no engine", "bad"];
   const engine = get("engine"), loading = get("progress", "loading");
   if (!engine) return ["connecting", ""];
   if (engine.state === "failed") return ["failed", "bad"];
@@ -34,8 +34,9 @@ class Strip extends HTMLElement {
     this.choose = button("Change model", () => this.open());
     this.eject = button("Eject", () => ask("/segue/model/unload"), { title: "Free the model's memory" });
     this.cancel = button("Cancel", () => ask("/segue/model/cancel"), { hidden: true });
-    this.append(this.pill, this.model, this.text, this.bar, this.cancel, this.choose, this.eject);
-    for (const kind of ["link", "engine", "model", "stats", "lane", "ring", "progress", "wire"]) on(kind, () => this.show());
+    this.own = button("Start an engine", () => ask("/panel/start/engine", { model: get("own")?.text ? "embedded" : "" }), { class: "main", hidden: true });
+    this.append(this.pill, this.model, this.text, this.bar, this.cancel, this.own, this.choose, this.eject);
+    for (const kind of ["link", "own", "engine", "model", "stats", "lane", "ring", "progress", "wire"]) on(kind, () => this.show());
     on("event/model", (said) => { this.note = said.state === "loading" ? said.text : said.state === "failed" ? said.text : ""; this.show(); });
     this.show();
   }
@@ -47,7 +48,12 @@ class Strip extends HTMLElement {
     const memory = get("stats")?.memory_mb;
     const busy = Boolean(loading?.text) || engine?.state === "loading" || Boolean(this.note && this.busy);
     set(this.model, engine?.model ? [engine.model, engine.device, model?.precision, memory && `${number(memory, 0)} MB`].filter(Boolean).join(" · ") : "");
-    set(this.text, !wire.there ? "the panel has ended; start it again" : get("link")?.there ? loading?.text || this.note || engine?.text || "" : get("link")?.text ?? "");
+    set(this.text, !wire.there ? "the panel has ended; start it again" : get("link")?.there ? loading?.text || this.note || engine?.text || "" : get("own")?.text || (get("link")?.text ?? ""));
+    this.text.title = this.text.textContent;
+    const own = wire.there && !get("link")?.there && get("own");
+    this.own.hidden = !wire.there || get("link")?.there !== 0 || Boolean(own && !own.text);
+    set(this.own, own?.text ? "Start the embedded model" : "Start an engine");
+    this.text.classList.toggle("whole", Boolean(own?.text));
     this.bar.hidden = !busy;
     if (loading?.total) this.bar.value = loading.done / loading.total; else this.bar.removeAttribute("value");
     this.cancel.hidden = !busy;

@@ -29,9 +29,10 @@ READY = "document.querySelector('.pill')?.textContent"
 @contextmanager
 def panel(session: Path, *options: str, environment: dict[str, str] | None = None) -> Iterator[str]:
     """The address of a panel of its own, with its own ports."""
-    ports = [str(free_port()) for _ in range(2)]
+    ports = [str(free_port()) for _ in range(3)]
     command = [sys.executable, "-m", "plugin_host.cli", "panel", "--panel-port", "0", "--session", str(session),
-               "--no-browser", "--watch-port", ports[0], "--jam-port", ports[1], *options]  # fmt: skip
+               "--no-browser", "--watch-port", ports[0], "--jam-port", ports[1],
+               "--midi-port", ports[2], *options]  # fmt: skip
     inherited = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(environment or {})}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=inherited, cwd=session)
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from browser import PROGRAM, Browser
-from panel_rig import Rig
+from panel_rig import Rig, until
 
 from bridge.control import messages
 
@@ -40,15 +40,13 @@ def test_keys_play_the_lane(rig: Rig, page: Browser) -> None:
                      ("c", messages.LANE_CANCEL)):  # fmt: skip
         before = len(rig.engine.came)
         page.key(key)
-        page.wait("true")
-        page.js("new Promise((done) => setTimeout(done, 100))")
-        assert row in [each.message for each in rig.engine.came[before:]], key
+        until(lambda row=row, before=before: row in [each.message for each in rig.engine.came[before:]], key)
     page.key("p")
-    page.type("warm piano")
+    page.type("warm piano")  # in place of the present one
     page.key("\r", "Enter")
-    page.js("new Promise((done) => setTimeout(done, 100))")
-    prompts = [each.values["text"] for each in rig.engine.came if each.message == messages.LANE_PROMPT]
-    assert prompts == ["warm piano"]
+    prompts = lambda: [each.values["text"] for each in rig.engine.came if each.message == messages.LANE_PROMPT]  # noqa: E731
+    until(prompts, "a prompt")
+    assert prompts() == ["warm piano"]
     page.js("document.activeElement.blur()")
 
 

@@ -20,6 +20,7 @@ from web import Page, WebSocket
 from bridge.control import messages
 from bridge.control.parameters import PARAMETERS
 from bridge.control.presets import preset_names
+from bridge.control.state_rows import SUBSCRIBE
 from plugin_host.panel import table
 
 ENGINE_ROWS = [row for to, row in table.REQUESTS.values() if to == table.ENGINE and row is not messages.PING]
@@ -89,6 +90,18 @@ def test_states_come_by_the_names_of_the_table(page: Page) -> None:
     assert page.states["lane", "0"]["seed"] == 1234
     parameters = {about for kind, about in page.states if kind == "parameter"}
     assert parameters == {f"0 {name}" for name in PARAMETERS}
+
+
+def test_the_panel_subscribes_and_follows_what_changes(rig: Rig, page: Page) -> None:
+    asked = [each for each in rig.engine.came if each.message == SUBSCRIBE]
+    assert [(each.values["what"], each.values["lane"]) for each in asked] == [("all", -1)]  # once
+    page.wait(lambda: page.states.get(("prompt", "0"), {}).get("text") == "soft pads")
+    rig.engine.said[messages.STATE_PROMPT] = (0, "loud brass")  # it is sent again from time to time
+    page.wait(lambda: page.states["prompt", "0"]["text"] == "loud brass")
+    rig.engine.tell(messages.STATE_LANE, 5, "ready", 0, 5, "", 0, 0, "")
+    page.wait(lambda: ("lane", "5") in page.states)  # nobody says that it is closed: the datagram is lost
+    page.wait(lambda: page.states["lane", "5"] is None)
+    page.wait(lambda: page.states.get(("lane", "0")))
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,8 @@ def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
 def test_a_panel_without_an_engine_says_so_and_ends_cleanly(tmp_path: Path) -> None:
     port = str(free_port())
     options = ("--panel-port", "0", "--no-engine", "--no-browser", "--port", port, "--session", str(tmp_path))
-    panel = start("panel", *options, "--watch-port", str(free_port()), "--jam-port", str(free_port()), cwd=tmp_path)
+    panel = start("panel", *options, "--watch-port", str(free_port()), "--jam-port", str(free_port()),
+                  "--midi-port", str(free_port()), cwd=tmp_path)  # fmt: skip
     try:
         assert panel.stdout is not None
         found = re.search(r"http://127\.0\.0\.1:\d+/[\w-]{32}/", panel.stdout.readline())
