@@ -15,7 +15,8 @@ from bridge.system.dependencies import PAIRS
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-LOCKED_EXTRAS = ("train", "style", "separation", "bench", "sync-bench", "jack", "midi", "far", "dev")  # what `.[dev]` installs
+# what `.[dev]` installs
+LOCKED_EXTRAS = ("train", "style", "separation", "bench", "sync-bench", "jack", "midi", "far", "dev")
 WANTED = [Requirement(line) for line in PROJECT["dependencies"]]
 FOR_TESTS = [Requirement(line) for extra in LOCKED_EXTRAS for line in EXTRAS[extra] if not line.startswith("segue[")]
 

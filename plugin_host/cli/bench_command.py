@@ -19,6 +19,11 @@ from plugin_host.cli.options import (
     SyncOnly,
     SyncSeconds,
     SyncTempi,
+    TrustBench,
+    TrustLong,
+    TrustRows,
+    TrustShort,
+    TrustTwins,
 )
 
 Models = Annotated[
@@ -57,12 +62,18 @@ def bench(
     stems: StemsBench = False,
     midi: MidiBench = False,
     far: FarBench = False,
+    trust: TrustBench = False,
+    rows: TrustRows = "",
+    long: TrustLong = False,
+    short: TrustShort = False,
+    twins: TrustTwins = False,
 ) -> None:
     """Measure this computer: the ring, the model's speed, time to first sound.
 
     --models measures each model's speed against transformers and the memory bandwidth (random weights for models that
     are not here), --sync whether the music is on the beat, --jam jams through a JACK server, --stems stems at once and
-    one by one, kills, and rendering from journals, --far a relay over a bad network.
+    one by one, kills, and rendering from journals, --far a relay over a bad network, --trust what Segue withstands:
+    floods, kills, broken input.
 
     \b
     segue bench                                   # under two minutes
@@ -70,9 +81,14 @@ def bench(
     segue bench --sync --quick                    # the beat, about two minutes
     segue bench --jam --minutes 10                # jams; needs JACK
     segue bench --stems --quick                   # stems and journals, about two minutes
+    segue bench --trust                           # what it withstands, about six minutes; Linux
     """
     of_models = not models and any((precision, fast, threads, limit_minutes))
-    _one_kind(sync + bool(models) + jam + stems + midi + far, of_models)
+    _one_kind(sync + bool(models) + jam + stems + midi + far + trust, of_models)
+    if trust:
+        return _bench_trust(out, rows, long, short, twins)
+    if rows or long or short or twins:
+        raise typer.BadParameter("--rows, --long, --short and --twins need --trust")
     if jam:
         return _bench_jam(out, minutes, only)
     if stems:
@@ -98,7 +114,7 @@ def _bench_computer(out: Path | None, device: str, quick: bool) -> None:
 def _one_kind(kinds: int, models_only: bool) -> None:
     if kinds > 1:
         raise typer.BadParameter(
-            "--sync, --models, --jam, --stems, --midi and --far measure different things: choose one"
+            "--sync, --models, --jam, --stems, --midi, --far and --trust measure different things: choose one"
         )
     if models_only:
         raise typer.BadParameter("--precision, --fast, --threads and --limit-minutes need --models")
@@ -150,3 +166,20 @@ def _bench_stems(out: Path | None, minutes: float, only: str, quick: bool) -> No
 
     names = tuple(each.strip() for each in only.split(",") if each.strip())
     run_stems_bench(StemsBenchOptions(out or Path("segue-stems-bench"), minutes, names, quick), Screen())
+
+
+def _bench_trust(out: Path | None, rows: str, long: bool, short: bool, twins: bool) -> None:
+    from plugin_host.bench.trust.command import RowsMissed, TrustOptions, WrongRows, parse_rows, run_trust_bench
+    from plugin_host.bench.trust.stage import Size
+    from plugin_host.console.screen import Screen
+
+    if long and short:
+        raise typer.BadParameter("--long and --short are two sizes: choose one")
+    size, screen = Size.LONG if long else Size.SHORT if short else Size.USUAL, Screen()
+    try:
+        run_trust_bench(TrustOptions(out or Path("segue-trust"), parse_rows(rows), size, twins), screen)
+    except WrongRows as wrong:
+        raise typer.BadParameter(str(wrong)) from None
+    except RowsMissed as missed:
+        screen.say(str(missed))
+        raise typer.Exit(1) from None

@@ -128,6 +128,11 @@ JamBench = Annotated[bool, typer.Option("--jam", help="Measure jams instead; nee
 FarBench = Annotated[
     bool, typer.Option("--far", help="Measure a relay over a bad network instead; needs Linux and root.")
 ]
+TrustBench = Annotated[bool, typer.Option("--trust", help="Count what Segue withstands instead; Linux.")]
+TrustRows = Annotated[str, typer.Option("--rows", help="With --trust: only these rows, like 4,12.")]
+TrustLong = Annotated[bool, typer.Option("--long", help="With --trust: the full counts, about an hour.")]
+TrustShort = Annotated[bool, typer.Option("--short", help="With --trust: rows without a clock, under a minute.")]
+TrustTwins = Annotated[bool, typer.Option("--twins", help="With --trust: the broken twins, each must be found.")]
 StemsBench = Annotated[bool, typer.Option("--stems", help="Measure stems and journals instead.")]
 
 

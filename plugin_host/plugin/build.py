@@ -109,14 +109,16 @@ def build_core(folder: Path, sanitize: str = "") -> Path:
 
 def build_count(folder: Path, sanitize: str) -> Path:
     """The ring test as a program under a sanitizer.  [main]"""
+    return build_program(folder, ("segment", "ring_reader", "count", "count_main"), "count", sanitize)
+
+
+def build_program(folder: Path, names: Sequence[str], program: str, sanitize: str = "") -> Path:
+    """A program of these sources, as `folder`/`program`; PluginBuildError.  [main]"""
     folder.mkdir(parents=True, exist_ok=True)
-    tools = Toolchain(find_compiler(), sanitize)
-    jobs = [
-        (SOURCES / f"{name}.cpp", folder / f"{name}.o") for name in ("segment", "ring_reader", "count", "count_main")
-    ]
-    program = folder / "count"
-    run_tool([tools.compiler, *tools.flags(), *map(str, compile_all(tools, jobs)), "-o", str(program)])
-    return program
+    tools, target = Toolchain(find_compiler(), sanitize), folder / program
+    jobs = [(SOURCES / f"{name}.cpp", folder / f"{name}.o") for name in names]
+    run_tool([tools.compiler, *tools.flags(), *map(str, compile_all(tools, jobs)), "-o", str(target), "-lrt", "-ldl"])
+    return target
 
 
 def machine_folder() -> str:

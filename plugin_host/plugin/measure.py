@@ -12,7 +12,7 @@ import numpy as np
 
 from bridge.ring.form import ENDLESS_SAMPLES, PlaybackPlan
 from bridge.ring.writer import RingWriter
-from plugin_host.plugin.build import COMMON, SOURCES, PluginBuildError, Toolchain, compile_all, find_compiler, run_tool
+from plugin_host.plugin.build import COMMON, PluginBuildError, build_program
 
 RATE_HZ = 48_000
 LANE = 63
@@ -27,10 +27,10 @@ def measure(seconds: float, block_samples: int) -> str:
         raise PluginBuildError("measuring reads /proc and is for Linux alone")
     samples = int(seconds * RATE_HZ)
     with tempfile.TemporaryDirectory(prefix="segue-measure-") as work:
-        program = build_program(Path(work))
+        program = build_program(Path(work), (*COMMON, "measure_main"), "measure")
         writer = RingWriter.create(LANE, RATE_HZ, 2, seconds=8.0)
         stop = threading.Event()
-        filling = threading.Thread(target=_fill, args=(writer, samples, stop), daemon=True)
+        filling = threading.Thread(target=fill, args=(writer, samples, stop), daemon=True)
         filling.start()
         try:
             command = [str(program), writer.name, str(samples), str(block_samples)]
@@ -51,17 +51,8 @@ def measure(seconds: float, block_samples: int) -> str:
     )
 
 
-def build_program(folder: Path) -> Path:
-    """Compile the measuring program; its path.  [main]"""
-    tools = Toolchain(find_compiler())
-    jobs = [(SOURCES / f"{name}.cpp", folder / f"{name}.o") for name in (*COMMON, "measure_main")]
-    program = folder / "measure"
-    run_tool([tools.compiler, *tools.flags(), *map(str, compile_all(tools, jobs)), "-o", str(program), "-lrt"])
-    return program
-
-
-def _fill(writer: RingWriter, samples: int, stop: threading.Event) -> None:
-    """Write noise, as fast as it is read."""
+def fill(writer: RingWriter, samples: int, stop: threading.Event) -> None:
+    """Write noise, as fast as it is read, until `stop`.  [main]"""
     noise = np.random.default_rng(0).uniform(-0.2, 0.2, (8192, 2)).astype(np.float32)
     writer.set_plan(PlaybackPlan(1, True, 0, 0, ENDLESS_SAMPLES, 0))
     done = 0

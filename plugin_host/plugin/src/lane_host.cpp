@@ -23,6 +23,12 @@ LaneHost::LaneHost(Values& values, int sample_rate_hz, int channels)
       session_(values, shared_, processor_, recorder_, instances++ % 90), clock_(sample_rate_hz),
       wet_(static_cast<size_t>(part_samples) * channels) {
     processor_.prepare();
+    HostClock first(sample_rate_hz);  // a function's first use maps pages of the C library: here, not in a block
+    HostTime time;
+    time.playing = time.has_beats = true;
+    time.tempo_bpm = 117.3;
+    time.beats = time.bar_beats = 1.7;
+    first.follow(time, 1);
 }
 
 void LaneHost::run(const float* const* in, float* const* out, int n, const HostTime& time) {

@@ -15,8 +15,6 @@ from pythonosc.osc_message_builder import OscMessageBuilder
 
 from bridge.control import messages
 from bridge.control.packet import (
-    ADDRESS_BYTES_MAX,
-    ARGUMENTS_MAX,
     DATAGRAM_BYTES_MAX,
     DEPTH_MAX,
     ELEMENTS_MAX,
@@ -26,6 +24,7 @@ from bridge.control.packet import (
     salvage,
 )
 from bridge.errors import PacketError
+from plugin_host.bench.trust.hostile_osc import ATTACKS, bundle, mutated, nested, plain
 
 PLAIN = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40)
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -34,20 +33,6 @@ VALUES = st.lists(
     max_size=12,
 )
 ADDRESSES = st.from_regex(r"/[a-z0-9_/+-]{0,60}", fullmatch=True)
-
-
-def bundle(*elements: bytes, timetag: int = 1) -> bytes:
-    parts = [b"#bundle\0", timetag.to_bytes(8, "big")]
-    for element in elements:
-        parts += [len(element).to_bytes(4, "big"), element]
-    return b"".join(parts)
-
-
-def nested(depth: int) -> bytes:
-    datagram = encode("/a", [1])
-    for _ in range(depth):
-        datagram = bundle(datagram)
-    return datagram
 
 
 def outcome(datagram: bytes) -> list[Packet] | PacketError:
@@ -112,25 +97,9 @@ def test_any_bytes_after_a_good_start(tail: bytes, head: bytes) -> None:
 @settings(max_examples=300)
 @given(st.sampled_from(messages.REQUESTS), st.randoms(use_true_random=False))
 def test_mutated_messages(row: messages.Message, rng: random.Random) -> None:
-    values = [a.choices[0] if a.kind == "s" and a.choices else "text" if a.kind == "s" else 1 for a in row.arguments]
-    datagram = bytearray(encode(row.address, values))
-    if rng.random() < 0.3:
-        datagram = bytearray(bundle(bytes(datagram), bytes(datagram)))
-    for _ in range(rng.randrange(1, 6)):
-        place = rng.randrange(len(datagram))
-        change = rng.randrange(4)
-        if change == 0:
-            datagram[place] = rng.randrange(256)
-        elif change == 1:
-            del datagram[place:]
-        elif change == 2:
-            datagram[place:place] = rng.randbytes(rng.randrange(1, 9))
-        else:
-            datagram[place : place + 4] = struct.pack(">i", rng.choice([-1, -4, 0, 2**31 - 1, 65536]))
-        if not datagram:
-            datagram = bytearray(b"\0")
-    outcome(bytes(datagram))
-    salvage(bytes(datagram))
+    datagram = mutated(rng, plain(row))
+    outcome(datagram)
+    salvage(datagram)
 
 
 @given(st.integers(0, 200))
@@ -146,50 +115,6 @@ def test_bundles_are_opened_in_order(contents: list[tuple[str, list[int | float 
     elements = [encode(address, values) for address, values in contents]
     assert parse(bundle(*elements)) == flat
     assert parse(bundle(bundle(*elements[:1]), *elements[1:])) == flat
-
-
-ATTACKS = {
-    "empty": b"",
-    "no multiple of four": b"/a\0\0,\0\0",
-    "element of -4 bytes": b"#bundle\0" + (1).to_bytes(8, "big") + b"\xff\xff\xff\xfc",
-    "inner element of -4 bytes": bundle(b"#bundle\0" + (1).to_bytes(8, "big") + b"\xff\xff\xff\xfc"),
-    "element of 0 bytes": b"#bundle\0" + (1).to_bytes(8, "big") + bytes(4),
-    "element larger than its bundle": bundle(encode("/a", [1]))[:-4],
-    "bundle without a timetag": b"#bundle\0\0\0\0\1",
-    "1,200 bundles deep": nested(380),
-    "too deep by one": nested(DEPTH_MAX + 1),
-    "many stars": b"/" + b"*a" * 14 + b"b\0\0" + b",\0\0\0",
-    "pattern": encode("/lane?", []),
-    "address byte 0xff": b"\xff\0\0\0",
-    "address not from a slash": b"lane\0\0\0\0,\0\0\0",
-    "address with a space": encode("/a b", []),
-    "address too long": encode("/" + "a" * ADDRESS_BYTES_MAX, []),
-    "address without an end": b"/aaa",
-    "no tags": b"/a\0\0",
-    "tags without a comma": b"/a\0\0i\0\0\0\0\0\0\1",
-    "too many tags": encode("/a", [1] * (ARGUMENTS_MAX + 1)),
-    "60,000 tags": b"/a\0\0," + b"i" * 8003,
-    "nested arrays": b"/a\0\0," + b"[" * 31 + bytes(4),
-    "unknown tag": b"/a\0\0,x\0\0",
-    "nil": b"/a\0\0,N\0\0",
-    "number cut short": b"/a\0\0,i\0\0",
-    "double cut short": b"/a\0\0,d\0\0\0\0\0\0",
-    "text without an end": b"/a\0\0,s\0\0abcd",
-    "text padded with noise": b"/a\0\0,s\0\0a\0xx",
-    "text not UTF-8": b"/a\0\0,s\0\0\xff\xfe\0\0",
-    "half a surrogate": b"/a\0\0,s\0\0\xed\xa0\x80\0",
-    "blob of -4 bytes": b"/a\0\0,b\0\0\xff\xff\xff\xfc",
-    "blob too long": b"/a\0\0,b\0\0\0\0\xff\xff",
-    "bytes left over": encode("/a", [1]) + bytes(4),
-    "NaN": encode("/a", [float("nan")]),
-    "infinity": encode("/a", [float("inf")]),
-    "NaN as a double": b"/a\0\0,d\0\0" + struct.pack(">d", float("nan")),
-    "too long": encode("/a", ["x" * DATAGRAM_BYTES_MAX]),
-    "too many elements": bundle(*[encode("/a", [])] * (ELEMENTS_MAX + 1)),
-    "too many elements on two levels": bundle(*[bundle(*[encode("/a", [])] * 40)] * 2),
-    "web request": b"POST / HTTP/1.1\r\n\r\n\0",
-    "STUN": bytes.fromhex("000100002112a442") + bytes(12),
-}
 
 
 @pytest.mark.parametrize("name", ATTACKS)

@@ -21,11 +21,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import soundfile
-from crash_script import UNFLUSHED, UNNAMED, flushed
 
 from bridge.errors import SegueError
 from bridge.ring.form import Audio
 from plugin_host.bench.stems.killed import left_behind
+from plugin_host.bench.trust.file_calls import UNFLUSHED, UNNAMED, flushed
 from plugin_host.history.history import History
 from plugin_host.takes import finish, make
 from plugin_host.takes.engines import HotEngine
