@@ -81,8 +81,9 @@ def _play(options: MidiRun, client: EngineClient, screen: Screen, sessions: list
         jam=options.jam, bpm=options.bpm, signature=options.signature,
     )  # fmt: skip
     ended = threading.Event()
-    with MidiSession(wanted, client, screen.say) as session:
-        sessions.append(session)
+    session = MidiSession(wanted, client, screen.say)
+    sessions.append(session)  # values come from the first moment on
+    with session:
         for line in described(session):
             screen.say(line)
         if options.record:

@@ -2,7 +2,7 @@
 
 [midi]   messages --> learner, or mapper --> engine, jam        at once
 [osc]    requests; a hundred times a second what waits: values, a learned control, the end of a recording
-[slow]   a few times a second: the device, the engine's values; melodies are sent here
+[slow]   a few times a second: the device, the subscription to the engine's values; melodies are sent here
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from plugin_host.midi.targets import Target
 from plugin_host.midi.values import EngineValues
 
 _log = logging.getLogger("segue.midi")
-READ_SECONDS = 0.2  # between two readings of the engine's values
+LOOK_SECONDS = 0.2  # between two looks at the device and the engine
 SAME_SECONDS = 1.0  # in which the same refusal is said once
 
 
@@ -85,7 +85,7 @@ class MidiSession:
     def __enter__(self) -> MidiSession:
         with ExitStack() as stack:
             stack.callback(self._jam.close)
-            self._values.read(self.editor.bindings)
+            self._values.keep()
             self._port = stack.enter_context(self._opened_port())
             self._device = MidiDevice(self._options.name, self.receive, self._device_told, self._options.out)
             stack.callback(self._device.close)
@@ -127,7 +127,8 @@ class MidiSession:
             self._tell(midi_rows.MIDI_SAID, text[:900])
 
     def event(self, event: Event) -> None:
-        """An event of the engine: refusals of what the map sent are said.  [any]"""
+        """An event of the engine: values are shown, refusals of what the map sent are said.  [any]"""
+        self._values.take(event)
         if event.message is messages.ERROR and event.values["id"] == 0:
             self.say(f"{event.values['address']}: {event.values['text']}")
 
@@ -238,9 +239,9 @@ class MidiSession:
     def _once(self) -> None:
         assert self._device is not None
         self._device.look(time.monotonic())
-        self._values.read(self.editor.bindings, self._closing.is_set)
+        self._values.keep()
         try:
-            found = self._melodies.get(timeout=READ_SECONDS)
+            found = self._melodies.get(timeout=LOOK_SECONDS)
         except queue.Empty:
             return
         if found is not None:

@@ -1,60 +1,62 @@
-"""What the engine's values are, also when another client changes them: read in turn, a few times a second.
+"""What the engine's values are, also when another client changes them: it sends them by itself.
 
-[main: the session's slow thread]
+    engine --state--> take: kept, and told to the mapper at once
+    keep                rows that were learned since are told what is kept
+
+[any: `take` the client's receiving thread, `keep` the session's slow one]
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from bridge.errors import NoAnswer, SegueError
+from bridge.control import state_rows
 from plugin_host.client.client import EngineClient
-from plugin_host.midi.binding import Binding
+from plugin_host.client.subscription import Subscription
+from plugin_host.client.udp_connection import Event
 from plugin_host.midi.mapper import Mapper
 
+KINDS = ("lane", "parameters")
 PLAYING = ("preparing", "playing")  # states of a lane that `stop` ends
 SILENT = "the engine does not answer: the map goes on when it is back"
 BACK = "the engine is back"
+Known = tuple[float, float]  # a value, and the monotonic second at which it came
 
 
 class EngineValues:
-    """Reads the values that the map's rows need, and tells the mapper."""
+    """Keeps the engine's values, and tells the mapper."""
 
     def __init__(self, client: EngineClient, mapper: Mapper, say: Callable[[str], None]) -> None:
-        self._client, self._mapper, self._say = client, mapper, say
+        self._mapper, self._say = mapper, say
+        self._subscription = Subscription(client, KINDS)
+        self._known: dict[tuple[int, str], Known] = {}  # by lane and parameter; '': whether it plays
         self._silent = False
 
-    def read(self, bindings: Iterable[Binding], stop: Callable[[], bool] = lambda: False) -> None:
-        """Read each once; what the engine refuses, as of a lane that is not open, stays unknown."""
-        wanted: dict[tuple[int, str], None] = {}
-        for binding in bindings:
-            target = binding.target
-            if target.is_parameter:
-                wanted[target.lane, str(target.given["name"])] = None
-            elif target.starts and binding.other is not None:
-                wanted[target.lane, ""] = None
-        for lane, name in wanted:
-            if stop() or not self._one(lane, name):
-                return
+    def take(self, event: Event) -> None:
+        """Take an event of the engine."""
+        values, now = event.values, time.monotonic()
+        if event.message is state_rows.STATE_PARAMETER:
+            key, value = (int(str(values["lane"])), str(values["name"])), float(str(values["value"]))
+        elif event.message is state_rows.STATE_LANE:
+            key, value = (int(str(values["lane"])), ""), float(values["state"] in PLAYING)
+        else:
+            return
+        self._known[key] = value, now
+        self._tell(key, (value, now))
 
-    def _one(self, lane: int, name: str) -> bool:
-        """Whether the engine is there."""
-        try:
-            if name:
-                value = self._client.get(lane, name).value
-                self._mapper.know(lane, name, value, time.monotonic())
-            else:
-                playing = self._client.lane_status(lane).state in PLAYING
-                self._mapper.know_playing(lane, playing, time.monotonic())
-        except NoAnswer:
-            if not self._silent:
-                self._silent = True
-                self._say(SILENT)
-            return False
-        except SegueError:
-            pass
-        if self._silent:
-            self._silent = False
-            self._say(BACK)
-        return True
+    def keep(self) -> None:
+        """Keep the subscription, and tell rows of the map that are new; a few times a second."""
+        there = self._subscription.keep()
+        if there == self._silent:
+            self._silent = not there
+            self._say(BACK if there else SILENT)
+        for key, known in list(self._known.items()):
+            self._tell(key, known)
+
+    def _tell(self, key: tuple[int, str], known: Known) -> None:
+        (lane, name), (value, seconds) = key, known
+        if name:
+            self._mapper.know(lane, name, value, seconds)
+        else:
+            self._mapper.know_playing(lane, value > 0.0, seconds)

@@ -12,12 +12,14 @@ from typing import Any
 
 from bridge.errors import PortInUse
 from plugin_host.client.client import EngineClient
+from plugin_host.client.subscription import Subscription
 from plugin_host.oscquery.server import QueryServer
 from plugin_host.oscquery.tree import host_info, tree
-from plugin_host.oscquery.values import AGAIN_SECONDS, LaneValues, subscribe
+from plugin_host.oscquery.values import KINDS, LaneValues
 
 NAME = "Segue"
 SERVICE = "_oscjson._tcp.local."
+LOOK_SECONDS = 1.0  # between two looks whether the engine is a new one
 NOT_FOUND = "not announced: pip install 'segue[zeroconf]', or tell the program the address"
 
 
@@ -32,15 +34,16 @@ def run_oscquery(port: int, http_port: int, host: str, secret: str, announce: bo
                 f"HTTP port {http_port} cannot be opened: {fault.strerror}; --http-port takes another"
             ) from None
         thread = threading.Thread(target=server.serve_forever, name="segue-http", daemon=True)
-        subscribe(client)
+        subscription = Subscription(client, KINDS)
+        subscription.keep()
         thread.start()
         where = server.server_address[1]
         say(f"OSCQuery: http://{host}:{where}/ describes the engine at port {port}; Ctrl-C ends it")
         try:
             with announced(host, int(where), say) if announce else contextlib.nullcontext():
                 while True:
-                    time.sleep(AGAIN_SECONDS)
-                    subscribe(client)
+                    time.sleep(LOOK_SECONDS)
+                    subscription.keep()
         finally:
             server.shutdown()
             server.server_close()

@@ -5,14 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from bridge.control import messages, state_rows
+from bridge.control import state_rows
 from bridge.control.arguments import Value
-from bridge.errors import NoAnswer, SegueError
-from plugin_host.client.client import EngineClient
 from plugin_host.client.udp_connection import Event
 
 KINDS = ("lane", "parameters")
-AGAIN_SECONDS = 5.0  # between two subscriptions, so that an engine that was restarted is heard
 
 
 class LaneValues:
@@ -46,15 +43,3 @@ class LaneValues:
         """A copy of all values.  [any]"""
         with self._lock:
             return {0: {}} | {lane: dict(values) for lane, values in self._lanes.items()}
-
-
-def subscribe(client: EngineClient) -> bool:
-    """Subscribe to what `LaneValues` takes; False if the engine does not answer.  [main]"""
-    try:
-        for kind in KINDS:
-            client.call(messages.SUBSCRIBE, kind, 20.0)
-    except NoAnswer:
-        return False
-    except SegueError:  # a new engine that does not know this client yet
-        client.hello()
-    return True

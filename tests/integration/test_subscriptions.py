@@ -12,9 +12,11 @@ from engine_rig import Engine, wait_for
 from bridge.control import messages, state_rows
 from bridge.control.clients import CLIENTS_MAX
 from bridge.control.packet import Packet, encode, parse
+from plugin_host.client import subscription as subscriptions
 from plugin_host.client.client import EngineClient
+from plugin_host.client.subscription import Subscription
 from plugin_host.oscquery.tree import find, tree
-from plugin_host.oscquery.values import LaneValues, subscribe
+from plugin_host.oscquery.values import KINDS, LaneValues
 
 
 class Raw:
@@ -108,14 +110,22 @@ def test_a_dump_shows_what_others_send_and_what_became_of_it(raw: Raw, client: E
     raw.ask(messages.DUMP, "off")
 
 
-def test_what_one_client_sets_another_is_sent_and_oscquery_shows(engine: Engine, client: EngineClient) -> None:
+def test_what_one_client_sets_another_is_sent_and_oscquery_shows(
+    engine: Engine, client: EngineClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "AGAIN_SECONDS", 0.0)
     values = LaneValues()
     lane = client.open_lane(-1, 48_000, 2).lane
     with EngineClient(engine.port, name="query", on_event=values.take) as query:
-        assert subscribe(query)
+        subscription = Subscription(query, KINDS)
+        assert subscription.keep()
         client.set(lane, "cfg", 4.5)
         client.prompt(lane, "slow waltz")
         wait_for(lambda: values.now()[lane].get("prompt") == "slow waltz" and values.now()[lane]["cfg"] == 4.5)
         assert find(tree(values.now()), f"{messages.LANE_SET.address.rpartition('/')[0]}/{lane}/cfg")["VALUE"] == [4.5]
         client.close_lane(lane)
         wait_for(lambda: lane not in values.now() or not values.now()[lane])
+        query.call(messages.BYE)  # the engine does not know it any more, as after a restart
+        lane = client.open_lane(-1, 48_000, 2).lane
+        wait_for(lambda: subscription.keep() and "cfg" in values.now().get(lane, {}))
+        client.close_lane(lane)
