@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,10 @@ from plugin_host.cli.options import (
     TrustTwins,
 )
 
+Out = Annotated[Path | None, typer.Option(help="JSON file with all figures; with --sync a folder.")]
+Quick = Annotated[
+    bool, typer.Option("--quick", help="Ring and host only, no model; with --sync, --stems or --far a short run.")
+]
 Models = Annotated[
     str, typer.Option(help="Measure these models instead: embedded, small, medium, melody, style, large, or all.")
 ]
@@ -43,31 +48,19 @@ def add_to(app: typer.Typer) -> None:
 
 
 def bench(
-    out: Annotated[Path | None, typer.Option(help="JSON file with all figures; with --sync a folder.")] = None,
+    out: Out = None,
     device: Device = "auto",
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Ring and host only, no model; with --sync, --stems or --far a short run.")
-    ] = False,
-    models: Models = "",
-    precision: Precisions = "",
-    fast: Fast = False,
-    threads: Threads = 0,
-    limit_minutes: Limit = 0.0,
-    sync: SyncBench = False,
-    minutes: SyncMinutes = 2.0,
-    tempi: SyncTempi = "",
-    tempo_seconds: SyncSeconds = 300.0,
+    quick: Quick = False,
+    models: Models = "", precision: Precisions = "", fast: Fast = False, threads: Threads = 0, limit_minutes: Limit = 0.0,
+    sync: SyncBench = False, minutes: SyncMinutes = 2.0, tempi: SyncTempi = "", tempo_seconds: SyncSeconds = 300.0,
     only: SyncOnly = "",
     jam: JamBench = False,
     stems: StemsBench = False,
     midi: MidiBench = False,
     far: FarBench = False,
-    trust: TrustBench = False,
-    rows: TrustRows = "",
-    long: TrustLong = False,
-    short: TrustShort = False,
+    trust: TrustBench = False, rows: TrustRows = "", long: TrustLong = False, short: TrustShort = False,
     twins: TrustTwins = False,
-) -> None:
+) -> None:  # fmt: skip
     """Measure this computer: the ring, the model's speed, time to first sound.
 
     --models measures each model's speed against transformers and the memory bandwidth (random weights for models that
@@ -83,25 +76,28 @@ def bench(
     segue bench --stems --quick                   # stems and journals, about two minutes
     segue bench --trust                           # what it withstands, about six minutes; Linux
     """
-    of_models = not models and any((precision, fast, threads, limit_minutes))
-    _one_kind(sync + bool(models) + jam + stems + midi + far + trust, of_models)
-    if trust:
-        return _bench_trust(out, rows, long, short, twins)
-    if rows or long or short or twins:
+    if (precision or fast or threads or limit_minutes) and not models:
+        raise typer.BadParameter("--precision, --fast, --threads and --limit-minutes need --models")
+    if (rows or long or short or twins) and not trust:
         raise typer.BadParameter("--rows, --long, --short and --twins need --trust")
-    if jam:
-        return _bench_jam(out, minutes, only)
-    if stems:
-        return _bench_stems(out, minutes, only, quick)
-    if midi:
-        return _bench_midi(out, device, quick)
-    if far:
-        return _bench_far(out, quick)
-    if models:
-        return _bench_models((models, precision, device, fast, threads, limit_minutes), out)
-    if sync:
-        return _bench_sync(out, device, quick, minutes, tempi, tempo_seconds, only)
-    return _bench_computer(out, device, quick)
+    kinds: tuple[tuple[object, Callable[[], None]], ...] = (
+        (sync, lambda: _bench_sync(out, device, quick, minutes, tempi, tempo_seconds, only)),
+        (models, lambda: _bench_models((models, precision, device, fast, threads, limit_minutes), out)),
+        (jam, lambda: _bench_jam(out, minutes, only)),
+        (stems, lambda: _bench_stems(out, minutes, only, quick)),
+        (midi, lambda: _bench_midi(out, device, quick)),
+        (far, lambda: _bench_far(out, quick)),
+        (trust, lambda: _bench_trust(out, rows, long, short, twins)),
+    )
+    _only_one([run for chosen, run in kinds if chosen] or [lambda: _bench_computer(out, device, quick)])
+
+
+def _only_one(runs: Sequence[Callable[[], None]]) -> None:
+    if len(runs) > 1:
+        raise typer.BadParameter(
+            "--sync, --models, --jam, --stems, --midi, --far and --trust measure different things: choose one"
+        )
+    runs[0]()
 
 
 def _bench_computer(out: Path | None, device: str, quick: bool) -> None:
@@ -109,15 +105,6 @@ def _bench_computer(out: Path | None, device: str, quick: bool) -> None:
     from plugin_host.console.screen import Screen
 
     run_bench(out or Path("segue-bench.json"), device, quick, Screen())
-
-
-def _one_kind(kinds: int, models_only: bool) -> None:
-    if kinds > 1:
-        raise typer.BadParameter(
-            "--sync, --models, --jam, --stems, --midi, --far and --trust measure different things: choose one"
-        )
-    if models_only:
-        raise typer.BadParameter("--precision, --fast, --threads and --limit-minutes need --models")
 
 
 def _bench_sync(
