@@ -14,7 +14,7 @@ Secret = Annotated[Path, typer.Option("--secret-file", help="File with the secre
 Place = Annotated[str, typer.Argument(help="Name of an engine, as `segue farm status` shows it.")]
 Now = Annotated[bool, typer.Option("--now", help="End it at once; its players go on elsewhere, at a bar line.")]
 
-farm = typer.Typer(help="Many engines behind one door, placed by Ray: up, status, drain, undrain, down.",
+farm = typer.Typer(help="Many engines behind one address: up, status, drain, down.",
                    no_args_is_help=True)  # fmt: skip
 
 

@@ -46,7 +46,7 @@ def test_a_session_is_worked_on_from_the_shell(session: Path, tmp_path: Path) ->
     assert "take 1 bars 1 to 1, take 3 bars 2 to 2" in takes(session, "switch", "B", "--at", "2")
     assert "2 bars, 2.40 s, 2 takes" in takes(session, "export", "--out", str(tmp_path / "out.wav"))
     assert soundfile.info(tmp_path / "out.wav").frames == span_of(Recipe(200.0, 2))[1]
-    assert "*****" in takes(session, "rate", "5", "2")
+    assert "*****" in takes(session, "rate", "2", "5")
     assert takes(session, "find", "PIANO", "warm").index("   2  B") == 0, "the best rated first"
     assert "kept" in takes(session, "keep", "2")
     assert "order 1" in takes(session, "show", "2")
