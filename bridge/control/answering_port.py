@@ -17,6 +17,7 @@ from bridge.errors import SegueError
 
 Source = tuple[str, int]
 DATAGRAM_BYTES_MAX = 65535
+REFUSALS_MAX = 64  # of datagrams sent before, that may be reported in place of the next one that is sent or read
 _log = logging.getLogger("segue.port")
 
 
@@ -54,10 +55,11 @@ class AnsweringPort(ABC):
         """What is due after each wait.  [port]"""
 
     def _send(self, datagram: bytes, source: Source) -> None:
-        for _ in range(2):  # the first may report that another address has refused one before
-            with suppress(OSError):  # it has gone, or the port is being closed
-                self._socket.sendto(datagram, source)
-                return
+        with suppress(OSError):  # the port is being closed
+            for _ in range(REFUSALS_MAX):
+                with suppress(ConnectionError):  # of another datagram, sent before: this one was not sent
+                    self._socket.sendto(datagram, source)
+                    return
 
     def _run(self) -> None:
         while not self._closing.is_set():
@@ -68,10 +70,10 @@ class AnsweringPort(ABC):
                 _log.exception("port %d lost a message to a fault of its own", self.port)
 
     def _receive(self) -> None:
-        try:
-            datagram, source = self._socket.recvfrom(DATAGRAM_BYTES_MAX)
-        except (TimeoutError, ConnectionError):  # also: an address has refused what was sent
+        came = self._next_datagram()
+        if came is None:
             return
+        datagram, source = came
         try:
             packets = parse(datagram)
         except SegueError as fault:
@@ -80,3 +82,13 @@ class AnsweringPort(ABC):
             return
         for packet in packets:
             self._take(packet, source)
+
+    def _next_datagram(self) -> tuple[bytes, Source] | None:
+        """What came next; None if nothing did for a while."""
+        for _ in range(REFUSALS_MAX):
+            with suppress(ConnectionError):  # a datagram that was sent was refused: what came is still to be read
+                try:
+                    return self._socket.recvfrom(DATAGRAM_BYTES_MAX)
+                except TimeoutError:
+                    return None
+        return None
