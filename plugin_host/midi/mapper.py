@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from plugin_host.midi.binding import Binding
+from plugin_host.midi.contact import Contact
 from plugin_host.midi.controls import Control
 from plugin_host.midi.decoder import Decoder, Move
 from plugin_host.midi.targets import Target
@@ -23,7 +24,6 @@ from plugin_host.midi.targets import Target
 SEND_SECONDS = 0.02  # at least, between two values of one control
 OWN_SECONDS = 0.6  # after a value was sent, in which older ones still come back
 ECHO_SECONDS = 0.3  # in which a device may send back what its light was told
-BOUNCE_SECONDS = 0.03  # of a contact
 NEAR = 0.012  # a position so near has the value: a step and a half of 127
 
 Send = Callable[[Target, "float | None"], None]
@@ -39,9 +39,8 @@ class _Hand:
     value: float | None = None
     caught: bool = False
     on: bool = False  # of a toggle
-    raw: int | None = None
+    contact: Contact = field(default_factory=Contact)
     sent_at: float = -1.0
-    pressed_at: float = -1.0
     waiting: float | None = None
     lit: tuple[int, float] = (-1, -1.0)  # raw value, and when
     channel: int = 0
@@ -158,7 +157,6 @@ class Mapper:
                 self._follow(hand, move.position, seconds)
         else:
             self._switch(hand, move, seconds)
-        hand.raw = move.raw
 
     def _follow(self, hand: _Hand, position: float, seconds: float) -> None:
         binding, before = hand.binding, hand.position
@@ -190,11 +188,8 @@ class Mapper:
         down, binding = self._down(hand, move), hand.binding
         if down is None or (not down and binding.mode != "momentary"):
             return
-        if down:
-            bounced = hand.pressed_at >= 0.0 and seconds - hand.pressed_at < BOUNCE_SECONDS
-            hand.pressed_at = seconds
-            if bounced:
-                return
+        if down and not hand.contact.counts(seconds):
+            return
         hand.on = not hand.on if binding.mode == "toggle" else down
         if binding.curve is not None:
             self._sent(hand, binding.curve.high if hand.on else binding.curve.low, seconds)
@@ -210,10 +205,7 @@ class Mapper:
         """Whether a switch went down (False: up); None for neither."""
         if move.down is not None:
             return move.down
-        before, half = hand.raw, (move.control.highest + 1) // 2
-        if move.raw >= half:
-            return True if before is None or before < half or before == move.raw else None
-        return False if before is not None and before >= half else None
+        return hand.contact.goes(move.raw, (move.control.highest + 1) // 2)
 
     # -- values ---------------------------------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ class LaneController:
         self._clock = lane.time
         self.renewal = Renewal(self._clock)
         number, ours = weakly(self._next_plan_revision), (lane, self.timing, self.renewal)
-        acts = weakly(self._remake), weakly(self._begin_play), weakly(self._end_play)
+        acts = weakly(self._remake), weakly(self._begin_play), weakly(self._end_play), weakly(self._put_off)
         self.scheduler = CommandScheduler(*ours, Levels(number, self._clock), *acts)
         self.retries = Retries(lane, acts[1], weakly(self._end))
         self._follower = HostFollower(*ours, weakly(self._placement_on), number, self.scheduler)
@@ -231,6 +231,11 @@ class LaneController:
             order.end_at(renderer.placement.curve.beats_at(end))
             renderer.end_at(end, self._next_plan_revision())
             self.scheduler.commands.make([command], renderer.placement.stream_of(end))
+
+    def _put_off(self) -> None:
+        """A play whose music is not heard yet begins later: until then it is silent."""
+        if self.renderer is not None:
+            self._end(IDLE, self.renderer.placement.start_samples)
 
     def _remake(
         self, renderer: StreamRenderer, transport: Transport, stream_sample: StreamSample, settings: LaneSettings

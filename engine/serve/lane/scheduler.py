@@ -43,19 +43,21 @@ Remake = Callable[[StreamRenderer, Transport, StreamSample, LaneSettings], None]
 
 
 class CommandScheduler:
-    """One lane's commands; `remake`, `begin` and `end` carry them out."""
+    """One lane's commands; `remake`, `begin` and `end` carry them out, `put_off` takes back a play not heard yet."""
 
     def __init__(
-        self, lane: Lane, timing: LaneTiming, renewal: Renewal, levels: Levels, remake: Remake, begin: Act, end: Act
-    ) -> None:
+        self, lane: Lane, timing: LaneTiming, renewal: Renewal, levels: Levels, remake: Remake, begin: Act, end: Act,
+        put_off: Callable[[], None],
+    ) -> None:  # fmt: skip
         self._lane, self._timing, self._renewal, self._levels = lane, timing, renewal, levels
-        self._remake, self._begin, self._end = remake, begin, end
+        self._remake, self._begin, self._end, self._put_off = remake, begin, end, put_off
         self.commands, self.times = Commands(), Times()
         self._base_made = self.base  # the settings of the music being made
         self._fresh: list[Command] = []  # immediate: in the settings, not in the music yet
         self._early: list[Command] = []  # take effect with the play that is being begun
         self._before: Transport | None = None
         self._renderer: ref[StreamRenderer] | None = None
+        self._alone: Command | None = None  # the play that began the renderer, if no music was before it
 
     @property
     def base(self) -> LaneSettings:
@@ -99,13 +101,20 @@ class CommandScheduler:
         renderer = None if self._renderer is None else self._renderer()
         if command in self.commands.made and command.stream_sample is not None and renderer is not None:
             here = transport.position_samples - renderer.placement.zero_samples
-            seconds = SOON_SECONDS if self.base.goes_on(command.update) else self._timing.margin_seconds
+            soon = command is self._alone or self.base.goes_on(command.update)
+            seconds = SOON_SECONDS if soon else self._timing.margin_seconds
             ready = here + int(seconds * transport.sample_rate_hz * transport.playing)
-            if command.update is None or command.stream_sample < ready:
+            if (command.update is None and command is not self._alone) or command.stream_sample < ready:
                 return
             stream_sample = command.stream_sample
-            self.commands.wait_last(command)
-            self._make_anew(renderer, transport, stream_sample)
+            if command is self._alone:
+                self.commands.unmake(StreamSample(stream_sample - 1))
+                self.commands.unlist(each for each in list(self.commands.made) if each.immediate)
+                self.commands.wait_last(command)
+                self._put_off()
+            else:
+                self.commands.wait_last(command)
+                self._make_anew(renderer, transport, stream_sample)
         if command in self.commands.waiting:
             command.go_to(due, transport)
 
@@ -335,6 +344,7 @@ class CommandScheduler:
         if before is not None:
             self.commands.shift(before.placement.zero_samples - renderer.placement.zero_samples)
         start = renderer.placement.unheard_samples
+        self._renderer, self._alone = ref(renderer), play if before is None else None
         self.commands.make([*self._early, *self._fresh, play], start)
         self._early, self._fresh, self._base_made = [], [], self.base
 

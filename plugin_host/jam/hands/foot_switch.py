@@ -1,10 +1,6 @@
-"""A MIDI foot switch: messages of a port to presses.
+"""A MIDI foot switch: messages of a port to presses, by the rule of `plugin_host.midi.contact`.
 
-    momentary   127 (pressed)  0 (released)  127  0     a press at each value from 64 on
-    latching    127 (pressed)  0 (pressed)   127  0     a press at each change
-
-A program change is a press, a note is one when it begins. A continuous pedal presses once on its way up. The same
-message within 30 ms came from a contact that bounces, or over a second cable.
+A program change is a press, a note is one when it begins.
 """
 
 from __future__ import annotations
@@ -14,9 +10,9 @@ from typing import Any
 
 from plugin_host.jam.hands.switches import DEFAULT, Switch, Switches
 from plugin_host.jam.state import Press
+from plugin_host.midi.contact import Contact
 from plugin_host.sync.midi_ports import open_messages
 
-BOUNCE_SECONDS = 0.03
 DOWN = 64  # values of a control from here on are "on", as MIDI says
 _NUMBERS = {"control_change": "control", "note_on": "note", "program_change": "program"}
 
@@ -33,8 +29,7 @@ class FootSwitch:
     ) -> None:
         self._press, self._sample_at = press, sample_at
         self._switches, self._latching = switches, latching
-        self._values: dict[Switch, int] = {}
-        self._pressed_at: dict[Switch, float] = {}
+        self._contacts: dict[Switch, Contact] = {}
 
     def receive(self, message: Any, seconds: float) -> None:
         """A mido message that came at a monotonic second; all but those of the table are ignored.  [any]"""
@@ -43,24 +38,19 @@ class FootSwitch:
             return
         switch = Switch(message.type, getattr(message, name))
         meaning = self._switches.get(switch)
-        if meaning is None or not self._is_press(switch, message):
+        if meaning is None:
             return
-        before = self._pressed_at.get(switch)
-        if before is not None and seconds - before < BOUNCE_SECONDS:
-            return
-        self._pressed_at[switch] = seconds
-        self._press(Press(meaning.verb, meaning.bars, "midi", self._sample_at(seconds)))
+        contact = self._contacts.setdefault(switch, Contact(self._latching))
+        if _is_press(contact, message) and contact.counts(seconds):
+            self._press(Press(meaning.verb, meaning.bars, "midi", self._sample_at(seconds)))
 
-    def _is_press(self, switch: Switch, message: Any) -> bool:
-        if message.type == "program_change":
-            return True
-        if message.type == "note_on":
-            return bool(message.velocity > 0)
-        value, before = message.value, self._values.get(switch)
-        self._values[switch] = value
-        if self._latching and before is not None:
-            return (value >= DOWN) != (before >= DOWN)
-        return value >= DOWN and (before is None or before < DOWN or value == before)
+
+def _is_press(contact: Contact, message: Any) -> bool:
+    if message.type == "program_change":
+        return True
+    if message.type == "note_on":
+        return bool(message.velocity > 0)
+    return bool(contact.goes(message.value, DOWN))
 
 
 def open_foot_switch(name: str, foot: FootSwitch) -> Callable[[], None]:

@@ -18,6 +18,8 @@ from plugin_host.jam.hands.foot_switch import FootSwitch
 from plugin_host.jam.hands.keys import HELP, QUIT, VERB_OF, KeyReader
 from plugin_host.jam.hands.switches import DEFAULT, parse_switches
 from plugin_host.jam.state import VERBS, Press
+from plugin_host.midi.binding import bind
+from plugin_host.midi.mapper import Mapper
 
 
 def control(number: int, *values: int) -> list[mido.Message]:
@@ -41,6 +43,19 @@ def test_every_verb_has_a_switch_of_each_kind() -> None:
             message = mido.Message(kind, **{field: first + place}, **rest)
             assert pressed([message]) == [Press(verb, None, "midi", 0)]
     assert [pressed(control(number, 127))[0].verb for number in (64, 66, 67)] == ["play_stop", "take_over", "cancel"]
+
+
+@pytest.mark.parametrize("every", [0.005, 0.02, 0.2])
+def test_a_map_and_a_foot_switch_take_the_same_presses(every: float) -> None:
+    values = (10, 40, 64, 127, 127, 90, 63, 64, 0, 127, 127, 0, 127)
+    foot, sent = pressed(control(64, *values), every), []
+    mapper = Mapper(lambda target, value: sent.append(round(now * 48_000)))
+    mapper.use([bind("cc 64", "jam/play_stop", 0)])
+    for number, message in enumerate(control(64, *values)):
+        now = number * every
+        mapper.act(mapper.decode(message, now), now)
+    assert sent == [press.at_sample for press in foot]
+    assert len(sent) == {0.005: 1, 0.02: 5, 0.2: 6}[every]
 
 
 def test_a_momentary_switch_presses_when_it_goes_down() -> None:

@@ -372,6 +372,38 @@ def test_commands_sent_together_for_lanes_whose_margins_differ_land_together(hos
     other.close()
 
 
+@pytest.mark.parametrize("begun", [False, True], ids=["at once", "when one of them has its first music"])
+def test_plays_sent_together_begin_together_though_one_comes_too_late_for_its_bar(host, begun):
+    other, meeting = RigHost(host.generate_loop), Meeting()
+    other.transport = host.transport = Transport(True, 4 * RATE // 2 - RATE, Grid(RATE, 120.0))
+    for each in (host, other):
+        each.lane.update(lambda s: s.with_value("seed", 7).with_value("guard", 0.0))
+        each.publish()
+
+    def play(each: RigHost) -> float:
+        order = command(each, "bar", None, 3, "play", meeting=meeting)
+        return float(each.lane.controller.play(order.at, 0, print, print, order).beats)
+
+    assert play(host) == 4.0
+    if begun:
+        host.settle()
+        assert host.states[-1] == "playing"
+    host.transport = other.transport = host.transport.advanced(RATE - 7_000)  # 146 ms before the bar
+    host.publish()
+    other.publish()
+    assert play(other) == 8.0
+    first = host.render(7_000 + 2 * RATE + RATE)
+    other.settle()
+    second = other.render(7_000 + 2 * RATE + RATE)
+    bar = 7_000 + 2 * RATE
+    for sound in (first, second):
+        assert not np.nan_to_num(sound[:bar]).any()
+        assert np.isfinite(sound[bar:]).all()
+        assert np.abs(sound[bar : bar + RATE // 4]).max() > 0
+    assert [said[1:3] for said in host.events.heard] == [(ADDRESS + "play", 8.0)]
+    other.close()
+
+
 @pytest.mark.parametrize(
     ("bpm", "start_beats", "from_beats", "to_beats"),
     [(120.0, 4.0, 16, 3), (60.0, 0.0, 8, 3)],
