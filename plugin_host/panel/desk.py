@@ -1,4 +1,4 @@
-"""Requests of the page: checked by the table, then sent to the engine, to `segue watch`, `jam` or `midi`, or done here."""
+"""Requests of the page: checked by the table, then sent to the engine, `segue watch`, `jam` or `midi`, or done here."""
 
 from __future__ import annotations
 

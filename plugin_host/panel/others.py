@@ -1,4 +1,4 @@
-"""Looks whether `segue watch`, `jam` and `midi` are there, whoever started them, and keeps listening to the last two."""
+"""Looks whether `segue watch`, `jam` and `midi` are there, whoever started them, and listens to the last two."""
 
 from __future__ import annotations
 

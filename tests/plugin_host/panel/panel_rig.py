@@ -6,13 +6,13 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bridge.control import messages
+from bridge.control import messages, midi_rows
 from bridge.control.arguments import Argument, Message
 from bridge.control.clients import Client
 from bridge.control.endpoint import Endpoint
@@ -21,6 +21,7 @@ from bridge.control.requests import Answer, Request
 from bridge.control.state_rows import REFRESH_SECONDS, STATE_REQUESTS, STATES_OF, SUBSCRIBE
 from bridge.errors import NoSuchLane
 from plugin_host.client.engine_process import free_port
+from plugin_host.midi.osc import MidiPort
 from plugin_host.panel.desk import Desk, Places, Shared
 from plugin_host.panel.gate import Gate
 from plugin_host.panel.link import EngineLink
@@ -125,6 +126,33 @@ class AnyEngine:
 
 
 @dataclass
+class AnyMap:
+    """The MIDI map's side: its port, what was asked of it, its rows."""
+
+    came: list[tuple[Message, Mapping[str, Any]]] = field(default_factory=list)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    port: MidiPort | None = None
+
+    def handle(self, row: Message, values: Mapping[str, Any]) -> Sequence[object]:
+        """A request, by its row."""
+        assert self.port is not None
+        if row is not midi_rows.MIDI_MAP:
+            self.came.append((row, values))
+        if row is midi_rows.MIDI_LEARN:
+            self.port.tell(midi_rows.MIDI_LEARNING, 1, values["to"])
+        for mapped in self.rows if row is midi_rows.MIDI_MAP else ():
+            self.port.reply(midi_rows.MIDI_MAPPED, *mapped)
+        return (len(self.rows),) if row.reply else ()
+
+    def moved(self, control: str, to: str, *rest: object) -> None:
+        """The player moves a control: it is learned."""
+        assert self.port is not None
+        self.rows.append((control, to, *rest))
+        self.port.tell(midi_rows.MIDI_LEARNING, 0, to)
+        self.port.tell(midi_rows.MIDI_LEARNED, control, to)
+
+
+@dataclass
 class Rig:
     """A panel that serves: its port, its engine's side, its desk."""
 
@@ -132,6 +160,7 @@ class Rig:
     engine: AnyEngine
     desk: Desk
     state: PanelState
+    controller: AnyMap
 
     @property
     def owner(self) -> str:
@@ -145,26 +174,22 @@ class Rig:
 @contextmanager
 def serving(folder: Path) -> Iterator[Rig]:
     """A rig, in a context; `folder` is its session and its scratch folder."""
-    engine, state = AnyEngine(), PanelState()
+    engine, state, controller = AnyEngine(), PanelState(), AnyMap()
     with (
         Endpoint(0, engine.handlers(), engine="test 1") as endpoint,
         EngineLink(endpoint.port, "127.0.0.1", "", state) as link,
+        MidiPort(0, controller.handle) as midi,
         socket.create_server(("127.0.0.1", 0)) as listening,
     ):
-        engine.endpoint = endpoint
+        engine.endpoint, controller.port = endpoint, midi
         port = int(listening.getsockname()[1])
-        desk = Desk(
-            Places(endpoint.port, free_port(), free_port(), free_port(), folder, folder),
-            link,
-            state,
-            Shared(),
-            engine.start,
-        )
+        places = Places(endpoint.port, free_port(), free_port(), midi.port, folder, folder)
+        desk = Desk(places, link, state, Shared(), engine.start)
         server = make_server(make_app(Gate(port, OWNER, GUEST), desk))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
-            yield Rig(port, engine, desk, state)
+            yield Rig(port, engine, desk, state, controller)
         finally:
             server.should_exit = True
             thread.join()

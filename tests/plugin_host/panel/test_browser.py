@@ -11,7 +11,7 @@ import pytest
 from browser import PROGRAM, Browser
 from panel_rig import Rig, until
 
-from bridge.control import messages
+from bridge.control import messages, midi_rows
 
 pytestmark = pytest.mark.skipif(not PROGRAM, reason="no Chromium (apt install chromium)")
 AXE = os.environ.get("SEGUE_AXE", "")  # axe.min.js of `npm pack axe-core` (MPL-2, for this test only)
@@ -48,6 +48,29 @@ def test_keys_play_the_lane(rig: Rig, page: Browser) -> None:
     until(prompts, "a prompt")
     assert prompts() == ["warm piano"]
     page.js("document.activeElement.blur()")
+
+
+def test_a_knob_is_learned_on_the_page(rig: Rig, page: Browser) -> None:
+    dial = '.lane .field[data-name="cfg"]'
+    page.key("i")
+    page.wait("/Click a control/.test(document.getElementById('learn').textContent)")
+    page.click(f"{dial} input")
+    until(lambda: rig.controller.came, "a request to learn")
+    row, values = rig.controller.came[-1]
+    assert (row, values["to"], values["lane"]) == (midi_rows.MIDI_LEARN, "cfg", 0)
+    page.wait(f"document.querySelector({dial!r}).classList.contains('wanted')")
+    rig.controller.moved("cc 21", "cfg", 0, "value", 1.0, 8.0, 2.5, 0)
+    page.wait(f"document.querySelector({dial!r}).dataset.midi === 'cc 21'")
+    page.click("#learn li button")
+    until(lambda: rig.controller.came[-1] == (midi_rows.MIDI_FORGET, {"what": "cc 21"}), "a request to forget")
+    played = [each.message for each in rig.engine.came].count(messages.LANE_STOP)
+    page.click(".lane .main")  # is chosen, and stops nothing
+    until(lambda: rig.controller.came[-1][1].get("to") == "lane/play", "the button as a target")
+    page.key("\x1b", "Escape")
+    until(lambda: rig.controller.came[-1][0] is midi_rows.MIDI_CANCEL, "no more learning")
+    page.js("document.querySelector('#learn .end button:last-child').click()")
+    page.wait("document.getElementById('learn').hidden")
+    assert [each.message for each in rig.engine.came].count(messages.LANE_STOP) == played
 
 
 @pytest.mark.parametrize("width", [375, 1280])

@@ -11,13 +11,18 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import pytest
+from panel_rig import until
 from web import Page
 
 from plugin_host.client.engine_process import free_port
+from plugin_host.client.engine_request import EngineRequest
 from plugin_host.panel.beside import panel_options
 from plugin_host.panel.desk import Shared
 from plugin_host.panel.gate import Gate
+from plugin_host.panel.own_engine import OwnEngine
 from plugin_host.panel.run import _shared
+from plugin_host.panel.state import PanelState
 
 ROOT = Path(__file__).parents[3]
 
@@ -60,6 +65,24 @@ def test_a_port_in_use_is_said(tmp_path: Path) -> None:
         _, err = panel.communicate(timeout=60)
     assert panel.returncode == 3
     assert f"TCP port {port} is taken" in err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a script stands for Python")
+def test_an_engine_that_ends_by_itself_is_not_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, python = tmp_path / "started", tmp_path / "python"
+    python.write_text(f"#!/bin/sh\necho \"$@\" >> {started}\n"
+                      "echo 'segue engine: the model cannot be used: no checkpoint'\nexit 4\n")  # fmt: skip
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    state, said = PanelState(), list[str]()
+    with OwnEngine(EngineRequest(port=9, model="melody"), tmp_path, state, said.append) as own:
+        own.start()
+        until(lambda: state.get("own")["text"], "the reason")
+        assert state.get("own") == {"model": "melody", "text": "the model cannot be used: no checkpoint"}
+        own.start("embedded")  # as the page offers it
+        until(lambda: state.get("own") == {"model": "embedded", "text": "the model cannot be used: no checkpoint"}, "")
+    assert [line.split("--model ")[1].split()[0] for line in started.read_text().splitlines()] == ["melody", "embedded"]
+    assert sum(line.startswith("engine: starting") for line in said) == 2
 
 
 def test_the_panel_beside_an_engine_gets_its_port_and_secret() -> None:
