@@ -98,10 +98,7 @@ def _database_line(folder: Path, nodes: list[Node]) -> str:
     codes = sum(len(node.tokens) for node in own)
     with_codes = sum(bool(node.tokens) for node in own)
     length = f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.1f} minutes"
-    return (
-        f"{NAME}: {n_bytes / 1e6:.2f} MB for {length} of music, codes of {with_codes} takes in "
-        f"{codes / 1e6:.2f} MB"
-    )
+    return f"{NAME}: {n_bytes / 1e6:.2f} MB for {length} of music, codes of {with_codes} takes in {codes / 1e6:.2f} MB"
 
 
 def _unlisted(folder: Path, nodes: list[Node]) -> int:

@@ -21,7 +21,7 @@ from plugin_host.takes.record import Recorder
 from plugin_host.takes.stems.separate import as_stem
 from plugin_host.takes.take import grid_of, save_take, span_of
 
-LANES_AT_ONCE = 4  # takes made together: together they cost little more time than one, but memory each
+LANES_AT_ONCE = 4  # takes made together: of a large model they cost little more time than one, but memory each
 SEED_STEP = 1  # between the takes of one order, if the first seed is given
 
 

@@ -4,7 +4,7 @@
       each hears the lanes of its variation that are there already
 
 Each stem's file is written whole as soon as it is made. What is there is not made again: an order that was stopped goes
-on where it was. All of it [main].
+on where it was. All of it [main]; stems that were made at once are written and measured at once, on threads of a pool.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import io
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,12 +29,14 @@ from plugin_host.takes.recipe import Recipe, StemNote, region_bytes
 from plugin_host.takes.record import Recorder, is_recorded
 from plugin_host.takes.stems import page, project, rank, separate, state
 from plugin_host.takes.stems.conditioning import INSTRUMENTS, Made, lane_recipe, takes_instruments
-from plugin_host.takes.stems.figures import SILENT_DB, level_db, measure_stem, pitch_classes
+from plugin_host.takes.stems.figures import SILENT_DB, Figures, level_db, measure_stem, pitch_classes
 from plugin_host.takes.stems.lanes import MIX, Lane, lanes_text
 from plugin_host.takes.stems.level import CEILING_DB, guarded_gain_db
 from plugin_host.takes.stems.order import Progress, StemsOrder, Tell, path_of, present, seeded
 from plugin_host.takes.stems.sound import Floats, band_levels
 from plugin_host.takes.take import flac_file, read_take, wav_file
+
+AT_WORK = 4  # stems that are written and measured at once: half of that is outside of Python
 
 
 class Cancelled(TakeFailed):
@@ -96,8 +99,8 @@ class StemsRun:
         try:
             for lane in self.order.lanes:
                 self._lane(lane)
-            for variation in self._made:
-                self._mix(variation)
+            with ThreadPoolExecutor(AT_WORK) as pool:
+                list(pool.map(self._mix, self._made))
             ended = "done"
         except (Cancelled, KeyboardInterrupt):
             ended = "cancelled"
@@ -118,7 +121,7 @@ class StemsRun:
             if found is None:
                 missing.append(number)
             else:
-                self._add(lane, found.recipe, found.audio, "")
+                self._add(lane, found.recipe, found.audio, self._measured(lane, found.recipe, found.audio))
                 self._record(lane, found.recipe)
         there = [str(number) for number in planned if number not in missing]
         if there:
@@ -126,8 +129,10 @@ class StemsRun:
         for numbers in batched(missing, self.order.at_once):
             label = f"{lane.name}, variation {', '.join(map(str, numbers))} of {self.order.variations}"
             made = self._music([planned[number] for number in numbers], label)
-            for recipe, audio in self._as_stems(lane, made):
-                self._finish(lane, recipe, audio)
+            stems = self._as_stems(lane, made)
+            with ThreadPoolExecutor(AT_WORK) as pool:
+                for found in pool.map(lambda each: self._written(lane, *each), stems):
+                    self._finish(lane, *found)
             self._remember("making")
 
     def _planned(self, lane: Lane, variation: int) -> Recipe:
@@ -162,14 +167,22 @@ class StemsRun:
         return [(replace(recipe, stem=replace(recipe.stem, separated=self._way.separator)), audio)
                 for (recipe, _), audio in zip(made, audios, strict=True)]  # fmt: skip
 
-    def _finish(self, lane: Lane, recipe: Recipe, audio: Audio) -> None:
-        """Guard the level, write the file, measure."""
+    def _written(self, lane: Lane, recipe: Recipe, audio: Audio) -> tuple[Recipe, Audio, Figures, str]:
+        """Guard the level, write the file, measure what it holds; on a thread of the pool."""
         gain, note = self._guard(recipe, audio) if self.order.guarded else (0.0, "")
         recipe = replace(recipe, stem=replace(recipe.stem, gain_db=round(gain, 3)))
         louder = audio * np.float32(10 ** (recipe.stem.gain_db / 20)) if recipe.stem.gain_db else audio
-        path = self._save(recipe, louder, lane.name)
-        row = self._add(lane, recipe, read_take(path).audio, note)
-        self._say(f"  {path}: {page.figures_words(row.figures)}" + (f"; {note}" if note else ""))
+        held = read_take(self._save(recipe, louder, lane.name)).audio
+        return recipe, held, self._measured(lane, recipe, held), note
+
+    def _measured(self, lane: Lane, recipe: Recipe, audio: Audio) -> Figures:
+        return measure_stem(audio, recipe, lane, self._region_classes)
+
+    def _finish(self, lane: Lane, recipe: Recipe, audio: Audio, figures: Figures, note: str) -> None:
+        """Tell of a stem that was written, and let the next lanes and the history have it."""
+        self._add(lane, recipe, audio, figures, note)
+        path = self._path(recipe.stem.variation, lane.name)
+        self._say(f"  {path}: {page.figures_words(figures)}" + (f"; {note}" if note else ""))
         self._record(lane, recipe)
 
     def _record(self, lane: Lane, recipe: Recipe) -> None:
@@ -183,11 +196,10 @@ class StemsRun:
         peak = float(20 * np.log10(np.abs(audio).max() + 1e-12))
         return guarded_gain_db(level_db(band_levels(audio, recipe.rate_hz)), peak, others)
 
-    def _add(self, lane: Lane, recipe: Recipe, audio: Audio, note: str) -> state.StemRow:
-        """Measure a stem that is there, and let the next lanes hear it."""
+    def _add(self, lane: Lane, recipe: Recipe, audio: Audio, figures: Figures, note: str = "") -> None:
+        """List a stem that is there, and let the next lanes hear it."""
         number = recipe.stem.variation
         self._made[number].append(Made(lane, audio))
-        figures = measure_stem(audio, recipe, lane, self._region_classes)
         score = rank.stem_score(figures, recipe.stem.gain_db != 0.0)
         path = self._path(number, lane.name)
         how = recipe.stem.separated or ("by name" if recipe.values.get(INSTRUMENTS) else "by words")
@@ -196,12 +208,11 @@ class StemsRun:
         self._rows.append(row)
         share = self.done / self.order.total
         self._tell(Progress("made", self.done, self.order.total, share, number, lane.name, str(path), figures.purity))
-        return row
 
     # -- variations --------------------------------------------------------------------------------------
 
     def _mix(self, variation: int) -> None:
-        """The sum of a variation's stems; lowered as a whole if it would clip."""
+        """The sum of a variation's stems, on a thread of the pool; lowered as a whole if it would clip."""
         made = self._made[variation]
         recipe = seeded(self._base, self.seed, variation)
         total = np.stack([each.audio for each in made]).sum(axis=0)
@@ -233,7 +244,9 @@ class StemsRun:
         scores = {
             number: rank.variation_score([row.score for row in rows if row.variation == number]) for number in complete
         }
-        now = state.State(self.seed, word, self._about(), rows, scores, rank.ranked(scores), self._mixes)
+        now = state.State(
+            self.seed, word, self._about(), rows, scores, rank.ranked(scores), dict(sorted(self._mixes.items()))
+        )
         state.write(self.folder, now)
         page.write(self.folder, now, self.order.take.kind)
         return now

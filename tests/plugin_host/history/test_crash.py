@@ -33,7 +33,7 @@ def counted(library: Path, script: list[str], folder: Path, *counts: str) -> dic
     memory = Path("/dev/shm")  # no disk to wait for
     with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else folder) as base:
         command: list[str | Path] = [sys.executable, *script, library, base, *counts]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr
     return {name: int(text.split()[0]) for name, text in (line.rsplit(": ", 1) for line in done.stdout.splitlines())}
 
