@@ -16,6 +16,7 @@ from plugin_host.plugin.build import SOURCES
 MODULE = "plugin_host.bench.trust.file_calls"
 ROOT = Path(__file__).parents[3]
 COMPILER = shutil.which("cc") or ""
+pytestmark = pytest.mark.timeout(900)  # thousands of files, as slow as the disk
 
 
 @pytest.fixture(scope="module")
