@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from bridge.errors import SegueError
@@ -118,7 +119,6 @@ class _Placed(EngineActor):
 
 def _ray() -> Any:
     try:
-        import ray
+        return import_module("ray")
     except ImportError:
         raise FarmError("a farm needs Ray: pip install 'segue[farm]'") from None
-    return ray

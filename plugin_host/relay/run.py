@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from bridge.errors import OutOfRange
-from bridge.far import frames
+from bridge.far import certificates, frames
 from bridge.ring import shared_memory
 from plugin_host.console.screen import Screen
 from plugin_host.relay.jitter_buffer import BufferChoice
@@ -34,6 +34,7 @@ def run_relay(options: RelayOptions, screen: Screen) -> None:
     except ValueError as fault:
         raise OutOfRange(str(fault)) from None
     choice = BufferChoice.of(options.buffer)
+    certificates.context_for(certificates.RELAY, options.secret)  # a secret that cannot be is said at once
     shared_memory.remove_stale()
     asyncio.run(_relay(where, choice, options, screen))
 

@@ -140,7 +140,7 @@ def test_a_take_through_a_relay_is_the_same_to_the_bit_also_when_the_connection_
     assert str(engine.process.pid) not in copy
     again, _ = take(near, at_half=far.cut)
     assert np.array_equal(again, known)
-    assert far.relay.losses == 1
+    assert far.relay.losses >= 1
     wait_for(lambda: not engine.segments())
 
 

@@ -109,7 +109,7 @@ class Server:
                 say(f"process {parent}, which started it, has ended")
                 break
             if not self._far.look():
-                return self._stop() or EXIT_PORT
+                return self._stop(EXIT_PORT)
         return self._stop()
 
     def _client_gone(self, client: Client) -> None:
@@ -125,10 +125,10 @@ class Server:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         self._quit.set()
 
-    def _stop(self) -> int:
+    def _stop(self, exit_code: int = EXIT_OK) -> int:
         """Inform clients, let the running hop end, free every ring."""
         failed = self.state.now.name == FAILED
-        exit_code = EXIT_MODEL if failed else EXIT_OK
+        exit_code = EXIT_MODEL if failed else exit_code
         if not failed:
             self.events.engine_changed(STOPPING, "the engine ends")
         self.loader.close()

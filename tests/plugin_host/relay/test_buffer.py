@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from bridge.errors import OutOfRange
+from bridge.far.certificates import FarSecretError
+from plugin_host.console.screen import Screen
 from plugin_host.relay.jitter_buffer import BufferChoice, JitterBuffer
 from plugin_host.relay.link_clock import LinkClock
+from plugin_host.relay.run import RelayOptions, run_relay
 
 MS = 10**6
 OFFSET = 10**15
@@ -61,3 +64,9 @@ def test_auto_follows_the_network_and_initial_only_at_the_beginning() -> None:
 def test_what_a_buffer_cannot_be(wrong: str) -> None:
     with pytest.raises(OutOfRange, match="buffer"):
         BufferChoice.of(wrong)
+
+
+def test_a_secret_that_cannot_be_ends_the_relay_at_once() -> None:
+    pytest.importorskip("cryptography")
+    with pytest.raises(FarSecretError, match="16 or more"):
+        run_relay(RelayOptions("127.0.0.1:1", "short", 0, "auto"), Screen())
