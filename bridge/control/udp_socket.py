@@ -45,12 +45,15 @@ def hear_refusals(bound: socket.socket) -> None:
 
 
 def refusals(bound: socket.socket) -> list[tuple[str, int]]:
-    """The addresses that refused a datagram since the last call.  [control]"""
+    """The addresses that refused a datagram since the last call; never waits.  [control]"""
     found: list[tuple[str, int]] = []
     if sys.platform == "linux":
+        patience_seconds = bound.gettimeout()
+        bound.settimeout(0.0)  # with a patience Python waits for a datagram, while the queue is empty
         with suppress(OSError):  # the queue is empty
             for _ in range(_REFUSALS_MAX):
                 found.append(bound.recvmsg(1, 512, socket.MSG_ERRQUEUE)[3])
+        bound.settimeout(patience_seconds)
     return found
 
 
