@@ -134,8 +134,8 @@ class StemsRun:
             made = self._music([planned[number] for number in numbers], label)
             stems = self._as_stems(lane, made)
             with ThreadPoolExecutor(AT_WORK) as pool:
-                for found in pool.map(lambda each: self._written(lane, *each), stems):
-                    self._finish(lane, *found)
+                for ready in pool.map(lambda each: self._written(lane, *each), stems):
+                    self._finish(lane, *ready)
             self._remember("making")
 
     def _planned(self, lane: Lane, variation: int) -> Recipe:
