@@ -76,9 +76,8 @@ def present(path: Path, planned: Recipe) -> Take | None:
         name for name, value in planned.values.items() if abs(found.recipe.values.get(name, value) - value) > 1e-4
     ]
     if different:
-        raise TakeError(
-            f"{path} is of another order ({', '.join(different)} differ): choose another --out, or order the same"
-        )
+        words = f"{', '.join(different)} {'differs' if len(different) == 1 else 'differ'}"
+        raise TakeError(f"{path} is of another order ({words}): choose another --out, or order the same")
     return found
 
 

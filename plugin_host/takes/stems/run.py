@@ -79,6 +79,7 @@ class StemsRun:
         self.seed = asked if asked >= 0 else earlier if earlier >= 0 else drawn
         self._base = base
         self._way = way_of(engine)
+        self._begun = False  # whether what is in the folder may be this order's
         self._rows: list[state.StemRow] = []
         self._mixes: dict[int, tuple[float, ...]] = {}
         self._made: dict[int, list[Made]] = {number: [] for number in range(1, order.variations + 1)}
@@ -94,7 +95,6 @@ class StemsRun:
     def run(self) -> None:
         """Make all; raises Cancelled, TakeError, OutputError and the engine's errors. What is made stays.  [main]"""
         self._say(f"stems: {self._way.words}")
-        self._remember("making")
         ended = "failed"
         try:
             for lane in self.order.lanes:
@@ -107,7 +107,8 @@ class StemsRun:
             self._say(f"{self.done} of {self.order.total} stems are made and stay; the same order goes on from there")
             raise
         finally:
-            project.write(self.folder, self._remember(ended))
+            if self._begun:  # else the folder is another order's, whose list and page stay
+                project.write(self.folder, self._remember(ended))
             self._tell(Progress(ended, self.done, self.order.total, self.done / self.order.total))
 
     # -- one lane of all variations --------------------------------------------------------------------
@@ -123,6 +124,8 @@ class StemsRun:
             else:
                 self._add(lane, found.recipe, found.audio, self._measured(lane, found.recipe, found.audio))
                 self._record(lane, found.recipe)
+        self._begun = True
+        self._remember("making")
         there = [str(number) for number in planned if number not in missing]
         if there:
             self._say(f"{lane.name}, variation {', '.join(there)} of {self.order.variations}: made already")
@@ -131,8 +134,8 @@ class StemsRun:
             made = self._music([planned[number] for number in numbers], label)
             stems = self._as_stems(lane, made)
             with ThreadPoolExecutor(AT_WORK) as pool:
-                for found in pool.map(lambda each: self._written(lane, *each), stems):
-                    self._finish(lane, *found)
+                for ready in pool.map(lambda each: self._written(lane, *each), stems):
+                    self._finish(lane, *ready)
             self._remember("making")
 
     def _planned(self, lane: Lane, variation: int) -> Recipe:

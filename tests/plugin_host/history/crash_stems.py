@@ -41,7 +41,7 @@ from plugin_host.takes.take import read_take, span_of
 RATE = 8000
 LANES = "drums"
 MODES = ("fails once", "disk full", "all fail", "killed", "killed within a write")
-ENDS, GOES_ON = 3, 18  # at every so manieth call it ends, too; after every so manieth it is gone on with
+ENDS, GOES_ON = 6, 36  # at every so manieth call it ends, too; after every so manieth it is gone on with
 CALLS_MAX = 1000
 
 

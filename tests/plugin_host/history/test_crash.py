@@ -46,4 +46,4 @@ def test_no_fault_of_a_file_call_loses_a_kept_take(library: Path, tmp_path: Path
 def test_no_fault_of_a_file_call_of_stems_loses_one_that_is_kept(library: Path, tmp_path: Path) -> None:
     found = counted(library, [str(Path(__file__).with_name("crash_stems.py"))], tmp_path)
     assert found["calls"] > 100, "the library counted no calls"
-    assert found["gone on with"] > 8
+    assert found["gone on with"] >= 4

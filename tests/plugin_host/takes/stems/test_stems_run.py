@@ -307,14 +307,14 @@ def test_stems_of_another_order_are_not_replaced(
 ) -> None:
     out = tmp_path / "out"
     made(order, Engine(monkeypatch), out)
-    before = (out / "1/drums.wav").read_bytes()
-    with pytest.raises(TakeError, match=r"another order \(prompt differ"):
+    before = {name: (out / name).read_bytes() for name in files(out)}
+    with pytest.raises(TakeError, match=r"another order \(prompt differs\)"):
         made(replace(order, take=replace(order.take, prompt="ska")), Engine(monkeypatch), out)
+    assert {name: (out / name).read_bytes() for name in files(out)} == before, "its list, page and project, too"
     (out / "1/drums.wav").write_bytes(b"mine")
     with pytest.raises(TakeError, match="none of this order's stems"):
         made(order, Engine(monkeypatch), out)
     assert (out / "1/drums.wav").read_bytes() == b"mine"
-    assert before != b"mine"
 
 
 def test_more_variations_and_lanes_are_added_to_what_is_there(
