@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -79,29 +80,39 @@ def watch(
 
 @guarded
 def scripts(
-    daw: Annotated[str, typer.Argument(help="ardour or reaper; none: show their folders.")] = "",
-    folder: Annotated[Path | None, typer.Option(help="The DAW's script folder, if it is not found.")] = None,
+    program: Annotated[
+        str, typer.Argument(help="ardour, reaper, pd, max, supercollider or sonic-pi; none: show their folders.")
+    ] = "",
+    folder: Annotated[Path | None, typer.Option(help="The program's folder, if it is not found.")] = None,
     inbox: Annotated[
         Path | None, typer.Option(help="The folder that `segue watch` watches; by default ~/Segue.")
     ] = None,
 ) -> None:
-    """Install Segue's scripts for Ardour or REAPER; see docs/daw.md.
+    """Install what Segue has for a program where the program looks for it: scripts for Ardour and REAPER, objects for
+    Pd and Max, classes for SuperCollider, functions for Sonic Pi.
 
     \b
     segue scripts ardour
+    segue scripts pd
     segue scripts reaper --folder ~/.config/REAPER/Scripts
     """
-    from plugin_host.takes.scripts import default_folder, install, where
+    from plugin_host.patches import packages
+    from plugin_host.takes import scripts as daw_scripts
 
-    if not daw:
-        for line in where():
+    if not program:
+        for line in (*daw_scripts.where(), *packages.where()):
             print_line(line)
-        return
-    for path in install(daw, folder, inbox or default_folder()):
-        print_line(f"  {path}")
+    elif program in packages.PACKAGES:
+        written, following = packages.install(program, folder)
+        print_line(f"{len(written)} files in {os.path.commonpath([path.parent for path in written])}")
+        for line in following:
+            print_line(line)
+    else:
+        for path in daw_scripts.install(program, folder, inbox or daw_scripts.default_folder()):
+            print_line(f"  {path}")
 
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line.  [main]"""
     app.command(short_help="Make takes of the files in a folder.")(watch)
-    app.command(short_help="Install the scripts for Ardour or REAPER.")(scripts)
+    app.command(short_help="Install what Segue has for Ardour, REAPER, Pd, Max, SuperCollider, Sonic Pi.")(scripts)

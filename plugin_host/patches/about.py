@@ -66,6 +66,27 @@ ABOUT = (
         (_CLIENT,),
     ),
     About(
+        "segue.morph",
+        "Prompts mixed by their weights",
+        "Up to eight prompts of a lane, blended by weights, by a point between four corners, or by a glide to a preset "
+        "or scene. Weights take effect now, as a dial does; morph, surface and recall take a place.",
+        ("lane", "0", "number of the lane, from 0"),
+        (
+            ("slot 1 lo-fi_piano", "the first of eight prompts"),
+            ("slot 2 techno", "the second"),
+            ("glide 8", "in how many beats the weights and points that follow are reached; 0: at once"),
+            ("0.25 0.75", "the weights, one for each prompt"),
+            ("xy 0.5 0", "a point: prompt 1 is below left (0 0), 2 below right, 3 above left, 4 above right (1 1)"),
+            ("styles 1 1", "the weights of the style references"),
+            ("morph prompts 16 bar 0 1", "weights with their glide and place"),
+            ("surface 1 1 8 bar", "a point with its glide and place"),
+            ("save my-scene", "the prompts, weights and parameters of now, as a scene"),
+            ("recall night-bus 8 bar", "glide to a preset or scene"),
+        ),
+        ("what is heard now: slot, morph, surface or recall; its beat; seconds since it was sent",),
+        (_CLIENT,),
+    ),
+    About(
         "segue.meter",
         "Levels and fill of a lane",
         "Peak and RMS of what is heard, how far music is made ahead, and how often it was not.",

@@ -15,7 +15,7 @@ STOCK: dict[str, tuple[int, int, str]] = {
     "*~": (2, 1, SIGNAL),
     "+~": (2, 1, SIGNAL), "dac~": (2, 0, ""), "ezdac~": (2, 0, ""), "gate": (2, 1, ""), "tosymbol": (1, 1, ""),
     "ctlin": (1, 3, "int"), "live.thisdevice": (1, 3, "bang"), "plugin~": (2, 2, SIGNAL), "plugout~": (2, 2, SIGNAL),
-    "vst~": (2, 8, ""), "zl": (2, 2, ""), "deferlow": (1, 1, ""),
+    "vst~": (2, 8, ""), "zl": (2, 2, ""), "/": (2, 1, ""), "deferlow": (1, 1, ""),
 }  # fmt: skip
 BOXES: dict[str, tuple[int, int, str]] = {
     "message": (2, 1, ""), "comment": (1, 0, ""), "button": (1, 1, "bang"), "toggle": (1, 1, "int"),
@@ -24,11 +24,11 @@ BOXES: dict[str, tuple[int, int, str]] = {
 }  # fmt: skip
 SCRIPTS = {  # inlets and outlets that a script declares
     "segue.client.js": (2, 3), "segue.lane.js": (1, 1), "segue.jam.js": (2, 3), "segue.loop.js": (3, 7),
-    "segue.live.js": (1, 3),
+    "segue.live.js": (1, 3), "segue.morph.js": (1, 1),
 }  # fmt: skip
 OWN = {  # our own abstractions
     "segue.client": (1, 2), "segue.lane": (1, 2), "segue.meter": (0, 4), "segue.takes": (1, 2), "segue.loop~": (1, 3),
-    "segue.jam": (1, 2), "segue.morph": (1, 0),
+    "segue.jam": (1, 2), "segue.morph": (1, 1),
 }  # fmt: skip
 
 

@@ -32,6 +32,12 @@ def _quoted(text: str) -> str:
     return text.replace("lo-fi_piano", '"lo-fi piano"')
 
 
+def _method(text: str) -> str:
+    """The first word of a message; Max calls one of numbers a list."""
+    word = text.split()[0]
+    return "list" if word[0].isdigit() else word
+
+
 def reference(about: About) -> str:
     """`NAME.maxref.xml`.  [any]"""
     name, default, meaning = about.argument
@@ -43,7 +49,7 @@ def reference(about: About) -> str:
             f"      <description>{escape(meaning)}; {default} without it.</description>\n    </objarg>\n"
         )
     methods = "".join(
-        f"    <method name={quoteattr(text.split()[0])}>\n      <arglist />\n      <digest>{escape(says)}</digest>\n"
+        f"    <method name={quoteattr(_method(text))}>\n      <arglist />\n      <digest>{escape(says)}</digest>\n"
         f"      <description>{escape(says)}. Example: {escape(_quoted(text))}</description>\n    </method>\n"
         for text, says in about.messages
     )

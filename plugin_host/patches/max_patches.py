@@ -8,7 +8,7 @@ from bridge.control.presets import preset_names
 from bridge.control.rows import ROOT
 from bridge.control.take_rows import WATCH_PORT
 from plugin_host.patches.patch import Box, Patch
-from plugin_host.patches.pd_patches import EVENTS, STATES
+from plugin_host.patches.pd_patches import EVENTS, MORPHS, STATES
 
 REPLY_PORT, JAM_REPLY_PORT = 9601, 9602
 
@@ -54,6 +54,17 @@ def lane() -> Patch:
     both = patch.obj("pack 0 0", waiting)
     patch.wire((waiting, 1), both, 1)
     patch.obj("outlet", both)
+    return patch
+
+
+def morph() -> Patch:
+    """`segue.morph LANE`.  [any]"""
+    patch = Patch()
+    patch.obj("s segue.request", patch.obj("js segue.morph.js #1", patch.obj("inlet", row=0)))
+    heard = patch.chain(patch.obj("r segue.in", row=1), f"route {ROOT}/event/heard", "route #1", "zl slice 1")
+    own = patch.obj(f"route {' '.join(row.address for row in MORPHS)}", (heard, 1))
+    named = [patch.obj(f"prepend {row.address.rpartition('/')[2]}", (own, n)) for n, row in enumerate(MORPHS)]
+    patch.obj("outlet", *named)
     return patch
 
 
@@ -115,8 +126,8 @@ def loop() -> Patch:
 
 
 ABSTRACTIONS = {
-    "segue.client": client, "segue.lane": lane, "segue.meter": meter, "segue.takes": takes, "segue.loop~": loop,
-    "segue.jam": jam,
+    "segue.client": client, "segue.lane": lane, "segue.morph": morph, "segue.meter": meter, "segue.takes": takes,
+    "segue.loop~": loop, "segue.jam": jam,
 }  # fmt: skip
 
 
@@ -145,7 +156,21 @@ def panel() -> Patch:
     for outlet, what in enumerate(("peak dB", "RMS dB", "ready ms", "underruns")):
         patch.box("number", "", (meters, outlet), row=row + 14)
         patch.box("comment", what, row=row + 14)
+    _surface(patch, row + 16)
     return patch
+
+
+def _surface(patch: Patch, row: int) -> None:
+    """Four prompts at the corners of a square, and a point between them."""
+    texts = []
+    for number, corner in enumerate(("below left", "below right", "above left", "above right"), 1):
+        text = patch.box("text", "", row=row + number - 1)
+        patch.box("comment", f"prompt {number}, {corner}, then Return", row=row + number - 1)
+        texts.append(patch.chain(text, "route text", "tosymbol", f"prepend slot {number}"))
+    square = patch.box("xy", "", row=row + 8)
+    point = patch.obj("pack 0. 0.", patch.obj("/ 127.", square, row=row + 14), row=row + 15)
+    patch.wire(patch.obj("/ 127.", (square, 1), row=row + 14), point, 1)
+    patch.obj("segue.morph 0", *texts, patch.obj("prepend xy", point), row=row + 17)
 
 
 def live_panel() -> Patch:

@@ -16,6 +16,7 @@ from plugin_host.patches.patch import Box, Outlet, Patch
 PING_MS, GONE_MS = 2000, 7000
 STATES = ("lane", "prompt", "parameter", "time", "levels", "ring", "pending")
 EVENTS = ("lane", "heard", "late", "region", "guard")
+MORPHS = (messages.LANE_SLOT, messages.LANE_MORPH, messages.LANE_SURFACE, messages.LANE_RECALL)
 
 
 def port() -> Patch:
@@ -92,10 +93,7 @@ def lane() -> Patch:
     """`segue.lane LANE`: everything that a lane is asked for and says; its beats when they sound.  [any]"""
     patch = Patch()
     kinds = patch.chain(patch.obj("inlet", row=0), "list", "list trim", "route region clear")
-    split = patch.chain((kinds, 2), "list", "list split 1")
-    values = patch.obj("list prepend $1", (split, 1))
-    joined = patch.chain(split, "list trim", "symbol", "makefilename lane/%s", "list append")
-    patch.wire(values, joined, 1)
+    joined = _lane_requests(patch, (kinds, 2))
     region, clear = (
         patch.obj("list prepend region/file $1", kinds),
         patch.obj("list prepend region/clear $1", (kinds, 1)),
@@ -117,6 +115,46 @@ def lane() -> Patch:
     both = patch.obj("pack f f", waiting)
     patch.wire((waiting, 1), both, 1)
     patch.obj("outlet", both)
+    return patch
+
+
+def _lane_requests(patch: Patch, source: Outlet) -> Box:
+    """Messages `play bar` as `lane/play LANE bar`."""
+    split = patch.chain(source, "list", "list split 1")
+    values = patch.obj("list prepend $1", (split, 1))
+    joined = patch.chain(split, "list trim", "symbol", "makefilename lane/%s", "list append")
+    patch.wire(values, joined, 1)
+    return joined
+
+
+def morph() -> Patch:
+    """`segue.morph LANE`: prompts of a lane, mixed by weights or by a point; scenes.  [any]"""
+    patch = Patch()
+    kinds = patch.chain(patch.obj("inlet", row=0), "list", "list trim", "route glide save xy styles list float")
+    glide = patch.obj("s $0-glide", kinds)
+    assert glide
+    save = patch.obj("list prepend preset/save $1", (kinds, 1))
+    point = patch.obj("t a b", (kinds, 2))
+    beats = patch.obj("f", (point, 1))
+    placed = patch.obj("list append", point)
+    patch.wire(beats, placed, 1)
+    mixed, stored = [patch.obj("list prepend lane/surface $1", placed)], [beats]
+    for what, sources in (("styles", [(kinds, 3)]), ("prompts", [(kinds, 4), (kinds, 5)])):
+        weights = patch.obj("t a b", *sources)
+        beats = patch.obj("f", (weights, 1))
+        head = patch.chain(beats, f"list prepend lane/morph $1 {what}", "list append now")
+        whole = patch.obj("list prepend", weights)
+        patch.wire(head, whole, 1)
+        mixed.append(whole)
+        stored.append(beats)
+    given = patch.obj("r $0-glide", row=0)
+    for each in stored:
+        patch.wire(given, each, 1)
+    patch.obj("s segue.request", patch.obj("list trim", save, *mixed, _lane_requests(patch, (kinds, 6))))
+    heard = patch.chain(patch.obj("r segue.in", row=0), "route event", "route heard", "route $1", "list split 1")
+    own = patch.obj(f"route {' '.join(row.address for row in MORPHS)}", patch.obj("list trim", (heard, 1)))
+    named = [patch.obj(f"list prepend {row.address.rpartition('/')[2]}", (own, n)) for n, row in enumerate(MORPHS)]
+    patch.obj("outlet", patch.obj("list trim", *named))
     return patch
 
 
@@ -236,6 +274,6 @@ def loop() -> Patch:
 
 
 ABSTRACTIONS = {
-    "segue.port": port, "segue.client": client, "segue.lane": lane, "segue.meter": meter, "segue.takes": takes,
-    "segue.jam": jam, "segue.voice~": voice, "segue.loop~": loop,
+    "segue.port": port, "segue.client": client, "segue.lane": lane, "segue.morph": morph,
+    "segue.meter": meter, "segue.takes": takes, "segue.jam": jam, "segue.voice~": voice, "segue.loop~": loop,
 }  # fmt: skip

@@ -27,7 +27,10 @@ def default_folder() -> Path:
 def files(daw: str) -> list[Path]:
     """The scripts for a DAW in the package; TakeError if there are none for it.  [any]"""
     if daw not in DAWS:
-        raise TakeError(f"there are scripts for {' and '.join(DAWS)}, none for {daw[:32]!r}; use `segue watch`")
+        raise TakeError(
+            f"there are scripts for {' and '.join(DAWS)}, none for {daw[:32]!r}; use `segue watch`. "
+            "`segue scripts` lists all programs"
+        )
     return sorted(Path(str(resources.files("plugin_host"))).joinpath("scripts", daw).glob("*.lua"))
 
 

@@ -174,9 +174,11 @@ class CommandScheduler:
         return count + len(gone)
 
     def take_back_behind(self, stop: Command, error: Exception) -> None:
-        """A stop cancels commands due at its beat or later, or on beats the host will not reach."""
+        """A stop cancels commands due at its beat or later, or on beats the host will not reach; a mute still ends."""
         later = [each for each in self.commands.waiting if each.ahead is None or each.ahead >= (stop.ahead or 0)]
-        self.commands.take_back([each for each in later if each is not stop], error)
+        ended = [each.then for each in later if each.then is not None]
+        gone = [each for each in later if each is not stop and (not each.ends or each in ended)]
+        self.commands.take_back(gone, error)
 
     # -- every turn -----------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -18,7 +19,7 @@ from plugin_host.client.engine_process import free_port
 ROOT = Path(__file__).parents[3]
 REGIONS = ROOT / "presets" / "regions"
 BPM, RATE = 160, 48_000
-BEAT = RATE * 60 // BPM  # samples
+BEAT, PERIOD = RATE * 60 // BPM, 1024  # samples
 
 
 def wait_until(condition: Callable[[], object], why: str, seconds: float = 60.0) -> None:
@@ -43,7 +44,7 @@ class Band:
         }  # fmt: skip
         self.port, self.watch_port = free_port(), free_port()
         self.started: list[subprocess.Popen[bytes]] = []
-        self.start("jack", ["jackd", "-r", "-S", "-n", name, "-d", "dummy", "-r", str(RATE), "-p", "1024"])
+        self.start("jack", ["jackd", "-r", "-S", "-n", name, "-d", "dummy", "-r", str(RATE), "-p", str(PERIOD)])
         wait_until(lambda: self.ports() is not None, "no JACK")
         self.start("engine", [sys.executable, "-m", "engine", "--port", str(self.port)])
         wait_until(lambda: "ready" in self.log("engine"), "no engine")
@@ -67,6 +68,16 @@ class Band:
         self.started.append(made)
         return made
 
+    def play_out(self, name: str, process: subprocess.Popen[bytes], seconds: float = 90.0) -> str:
+        """Wait for the end of a client that plays a story; returns what it has printed, which a failure shows, too."""
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"{name} plays on:\n{self.log(name)}") from None
+        return self.log(name)
+
     def log(self, name: str) -> str:
         return (self.folder / name).read_text("utf-8", "replace")
 
@@ -74,6 +85,12 @@ class Band:
         """JACK's ports, None without a server."""
         done = subprocess.run(["jack_lsp"], env=self.environment, capture_output=True, text=True)
         return done.stdout if done.returncode == 0 else None
+
+    def missed_ms(self) -> float:
+        """What JACK may have lost until now, on a machine too busy for it: holes in what a client records."""
+        waits = [int(each) for each in re.findall(r"XRun = (\d+) usec", self.log("jack"))]
+        periods = self.log("jack").lower().count("xrun")
+        return sum(waits) / 1000 + periods * PERIOD / RATE * 1000
 
     def listen_with(self, inputs: list[str]) -> None:
         """Connect the four ports of the lanes to the inputs of a program, and wait for these."""
@@ -112,9 +129,9 @@ def sounding(lane: np.ndarray, shortest: int = RATE // 20) -> list[tuple[int, in
 
 
 def off_the_beat(first: int, second: int) -> float:
-    """How far two places are from a whole number of beats apart, in ms."""
+    """How much later than a whole number of beats after the first place the second one is, in ms."""
     beats = (second - first) / BEAT
-    return abs(beats - round(beats)) * BEAT / RATE * 1000
+    return (beats - round(beats)) * BEAT / RATE * 1000
 
 
 def headless(folder: Path) -> dict[str, str]:

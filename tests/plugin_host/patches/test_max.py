@@ -56,7 +56,7 @@ def test_the_files_are_those_that_the_program_makes(capsys: pytest.CaptureFixtur
 
 def test_the_package_has_no_fault() -> None:
     assert max_check.faults(PACKAGE) == []
-    assert len(max_check.patches(PACKAGE)) == 15
+    assert len(max_check.patches(PACKAGE)) == 17
 
 
 def change(path: Path, edit: Callable[[dict[str, Any]], object]) -> None:
@@ -149,6 +149,21 @@ def test_lane_and_jam_make_addresses() -> None:
     assert run_js("segue.jam.js", [0, "record", 4], [0, "bang"], [1, "/segue/jam/event/state", "trade", "playing"]) == [
         [2, "/segue/jam/record", 4], [2, "/segue/jam/listen", 9602, 10], [0, "trade", "playing"]
     ]  # fmt: skip
+
+
+@needs_node
+def test_morph_mixes_with_the_last_glide() -> None:
+    sent = run_js("segue.morph.js", [0, "msg_float", 1], [0, "glide", 8], [0, "list", 0.25, 0.75], [0, "styles", 1, 1],
+                  [0, "xy", 0.5, 0], [0, "slot", 2, "techno"], [0, "save", "my-scene"],
+                  [0, "recall", "night-bus", 8, "bar"], given=[3])  # fmt: skip
+    assert sent == [
+        [0, "lane/morph", 3, "prompts", 0, "now", 1], [0, "lane/morph", 3, "prompts", 8, "now", 0.25, 0.75],
+        [0, "lane/morph", 3, "styles", 8, "now", 1, 1], [0, "lane/surface", 3, 0.5, 0, 8],
+        [0, "lane/slot", 3, 2, "techno"], [0, "preset/save", 3, "my-scene"],
+        [0, "lane/recall", 3, "night-bus", 8, "bar"],
+    ]  # fmt: skip
+    for _, name, *values in sent:
+        messages.TABLE[f"/segue/{name}"].check([1, *values])
 
 
 @needs_node

@@ -117,6 +117,45 @@ def test_the_example_of_the_page_asks_what_the_table_has_and_hears_the_answers(t
     assert asked[messages.LANE_MUTE.address][1:] == [0, 1, "bar", 4]
 
 
+def test_every_message_of_the_help_pages_is_a_request_of_the_table(tmp_path: Path) -> None:
+    asking = [about for about in ABOUT if about.name in ("segue.client", "segue.lane", "segue.morph")]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as engine:
+        engine.bind(("127.0.0.1", 0))
+        engine.settimeout(30)
+        boxes, wires = [f"obj 9 9 segue.client {engine.getsockname()[1]}", "obj 9 39 loadbang", "obj 9 69 delay 50"], []
+        wires.append((1, 0, 2, 0))
+        for about in asking:
+            thing = 0 if about.name == "segue.client" else len(boxes)
+            boxes += [f"obj 9 99 {about.created}"] * (thing > 0)
+            for text, _ in about.messages:
+                wires += [(2, 0, len(boxes), 0), (len(boxes), 0, thing, 0)]
+                boxes.append("msg 99 99 " + text.replace("_piano", "\\ piano"))
+        lines = ["#N canvas 0 0 400 400 10", *(f"#X {box}" for box in boxes)]
+        lines += ["#X connect {} {} {} {}".format(*wire) for wire in wires]
+        (tmp_path / "ask.pd").write_text("".join(f"{line};\n" for line in lines))
+        pd = subprocess.Popen([*[word for word in PD if word != "-batch"], "-open", str(tmp_path / "ask.pd")])
+        try:
+            asked: list[tuple[str, list[object]]] = []
+            while len(asked) < sum(len(about.messages) for about in asking) - 1:  # `glide` alone asks for nothing
+                for packet in parse(engine.recv(2048)):
+                    if packet.address != messages.PING.address:
+                        asked.append((packet.address, list(packet.values[1:])))
+                        messages.TABLE[packet.address].check(list(packet.values))
+        finally:
+            pd.terminate()
+            pd.wait()
+    for wanted in (
+        (messages.LANE_SLOT.address, [0, 1, "lo-fi piano"]),
+        (messages.LANE_MORPH.address, [0, "prompts", 8, "now", 0.25, 0.75]),
+        (messages.LANE_MORPH.address, [0, "styles", 8, "now", 1, 1]),
+        (messages.LANE_SURFACE.address, [0, 0.5, 0, 8]),
+        (messages.LANE_SURFACE.address, [0, 1, 1, 8, "bar"]),
+        (messages.PRESET_SAVE.address, [0, "my-scene"]),
+        (messages.LANE_RECALL.address, [0, "night-bus", 8, "bar"]),
+    ):
+        assert wanted in asked
+
+
 @pytest.mark.parametrize(
     ("thing", "click", "wanted"),
     [

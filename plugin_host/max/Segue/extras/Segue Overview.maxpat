@@ -13,7 +13,7 @@
    80.0,
    80.0,
    872.0,
-   330.0
+   360.0
   ],
   "openinpresentation": 0,
   "boxes": [
@@ -104,11 +104,44 @@
     "box": {
      "id": "obj-6",
      "maxclass": "newobj",
+     "numinlets": 1,
+     "numoutlets": 1,
+     "patching_rect": [
+      24.0,
+      120.0,
+      109.0,
+      22.0
+     ],
+     "outlettype": [
+      ""
+     ],
+     "text": "segue.morph 0"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-7",
+     "maxclass": "comment",
+     "numinlets": 1,
+     "numoutlets": 0,
+     "patching_rect": [
+      139.0,
+      120.0,
+      228.0,
+      22.0
+     ],
+     "text": "Prompts mixed by their weights"
+    }
+   },
+   {
+    "box": {
+     "id": "obj-8",
+     "maxclass": "newobj",
      "numinlets": 0,
      "numoutlets": 4,
      "patching_rect": [
       24.0,
-      120.0,
+      150.0,
       109.0,
       22.0
      ],
@@ -123,13 +156,13 @@
    },
    {
     "box": {
-     "id": "obj-7",
+     "id": "obj-9",
      "maxclass": "comment",
      "numinlets": 1,
      "numoutlets": 0,
      "patching_rect": [
       139.0,
-      120.0,
+      150.0,
       193.0,
       22.0
      ],
@@ -138,13 +171,13 @@
    },
    {
     "box": {
-     "id": "obj-8",
+     "id": "obj-10",
      "maxclass": "newobj",
      "numinlets": 1,
      "numoutlets": 2,
      "patching_rect": [
       24.0,
-      150.0,
+      180.0,
       130.0,
       22.0
      ],
@@ -157,13 +190,13 @@
    },
    {
     "box": {
-     "id": "obj-9",
+     "id": "obj-11",
      "maxclass": "comment",
      "numinlets": 1,
      "numoutlets": 0,
      "patching_rect": [
       160.0,
-      150.0,
+      180.0,
       186.0,
       22.0
      ],
@@ -172,13 +205,13 @@
    },
    {
     "box": {
-     "id": "obj-10",
+     "id": "obj-12",
      "maxclass": "newobj",
      "numinlets": 1,
      "numoutlets": 3,
      "patching_rect": [
       24.0,
-      180.0,
+      210.0,
       95.0,
       22.0
      ],
@@ -192,13 +225,13 @@
    },
    {
     "box": {
-     "id": "obj-11",
+     "id": "obj-13",
      "maxclass": "comment",
      "numinlets": 1,
      "numoutlets": 0,
      "patching_rect": [
       125.0,
-      180.0,
+      210.0,
       179.0,
       22.0
      ],
@@ -207,13 +240,13 @@
    },
    {
     "box": {
-     "id": "obj-12",
+     "id": "obj-14",
      "maxclass": "newobj",
      "numinlets": 1,
      "numoutlets": 2,
      "patching_rect": [
       24.0,
-      210.0,
+      240.0,
       116.0,
       22.0
      ],
@@ -226,13 +259,13 @@
    },
    {
     "box": {
-     "id": "obj-13",
+     "id": "obj-15",
      "maxclass": "comment",
      "numinlets": 1,
      "numoutlets": 0,
      "patching_rect": [
       146.0,
-      210.0,
+      240.0,
       137.0,
       22.0
      ],
@@ -241,13 +274,13 @@
    },
    {
     "box": {
-     "id": "obj-14",
+     "id": "obj-16",
      "maxclass": "comment",
      "numinlets": 1,
      "numoutlets": 0,
      "patching_rect": [
       24.0,
-      240.0,
+      270.0,
       368.0,
       22.0
      ],

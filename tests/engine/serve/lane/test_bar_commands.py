@@ -349,6 +349,19 @@ def test_a_mute_that_is_longer_than_what_is_left_of_a_loop_ends_in_the_next_pass
     assert np.abs(second[beat + RATE // 100 : 2 * beat]).max() > 0
 
 
+def test_a_mute_ends_though_the_music_is_stopped_before_that(host):
+    playing(host, Grid(RATE, 120.0))
+    host.lane.controller.change(mute_for(host, 2.0, 4.0))
+    host.render(RATE + RATE // 4)
+    assert host.lane.settings.mutes
+    host.lane.controller.stop(At(beats=6.0))  # the beat on which it ends
+    host.lane.controller.change(mute_for(host, 8.0, 4.0))
+    host.lane.controller.stop(At(beats=7.0))  # this one has not begun: it goes with its end
+    assert host.lane.controller.scheduler.commands.listed()[1].count("mute") == 1
+    host.render(3 * RATE)
+    assert not host.lane.settings.mutes
+
+
 def test_commands_sent_together_for_lanes_whose_margins_differ_land_together(host):
     """One of them is handled so late that alone it would be due a beat later."""
     playing(host, Grid(RATE, 120.0))
