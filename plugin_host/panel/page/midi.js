@@ -33,7 +33,7 @@ function show() {
   set(text, !midi?.there ? failed || (program?.running ? "connecting" : "Choose your controller.") : wanted() ? `Move the knob or pad for ${wanted().replaceAll("_", " ")}. Escape leaves.` : "Click a control of the page, then move a knob or pad.");
   device.hidden = connect.hidden = Boolean(midi?.there || program?.running);
   apart.hidden = !program?.running;
-  list.replaceChildren(...(midi?.there ? rows : []).map((row) => h("li", { "data-midi": row.midi }, h("b", {}, row.midi), row.to.replaceAll("_", " "), row.high !== row.low && h("span", { class: "dim small" }, `${number(row.low)} to ${number(row.high)}`),
+  list.replaceChildren(...(midi?.there ? rows : []).map((row) => h("li", { "data-control": row.midi }, h("b", {}, row.midi), row.to.replaceAll("_", " "), row.high !== row.low && h("span", { class: "dim small" }, `${number(row.low)} to ${number(row.high)}`),
     button("✕", () => ask("/segue/midi/forget", { what: row.midi }), { class: "round", "aria-label": `Forget ${row.midi}` }))));
   for (const node of document.querySelectorAll(SOURCES)) {
     const own = learning() ? rows.filter((row) => row.to === target(node) && (row.lane === lane(node) || lane(node) < 0)) : [];
@@ -46,7 +46,7 @@ for (const kind of ["midi", "learning", "mapped", "program", "lane", "parameter"
 on("midi/learned", ({ midi, to }) => say(`${midi} is ${to.replaceAll("_", " ")}`));
 on("midi/said", (said) => say(said.text));
 on("midi/moved", ({ midi }) => {
-  const row = list.querySelector(`[data-midi="${CSS.escape(midi)}"]`);
+  const row = list.querySelector(`[data-control="${CSS.escape(midi)}"]`);
   if (!row) return;
   row.classList.add("moved");
   setTimeout(() => row.classList.remove("moved"), MOVED_MS);
