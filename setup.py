@@ -1,9 +1,9 @@
-"""Segue's wheel. The native step of the language model is compiled if there is a C++ compiler, and goes into the
-wheel, which is then for machines like this one; everything else is in pyproject.toml.
+"""Segue's wheel. The native step of the language model is compiled if there is a C++ compiler, the DAW plugin if DPF is
+there, too, and both go into the wheel, which is then for machines like this one; the rest is in pyproject.toml.
 
 pip wheel --no-deps .                     segue-...-py3-none-linux_x86_64.whl with a compiler, else -py3-none-any.whl
-SEGUE_NATIVE_STEP=0 pip wheel --no-deps . always segue-...-py3-none-any.whl, for all
-SEGUE_PLUGIN=1 pip wheel --no-deps .      with the DAW plugin too, for machines like this one
+SEGUE_PLUGIN=0 pip wheel --no-deps .      without the DAW plugin; SEGUE_PLUGIN=1: fails if it cannot be built
+SEGUE_NATIVE_STEP=0                       without the native step; with SEGUE_PLUGIN=0 always -py3-none-any.whl, for all
 pip install -e .                          the native step is compiled into the source tree
 """
 
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -21,7 +22,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
-WITH_PLUGIN = os.environ.get("SEGUE_PLUGIN", "") not in ("", "0")
+PLUGIN = os.environ.get("SEGUE_PLUGIN", "")  # empty: if it can be built here
 WITH_STEP = os.environ.get("SEGUE_NATIVE_STEP", "") != "0"
 
 
@@ -52,16 +53,33 @@ def can_build_step() -> bool:
     return True
 
 
+def with_plugin() -> bool:
+    """Whether the wheel gets the plugin."""
+    if PLUGIN:
+        return PLUGIN != "0"
+    if str(ROOT) not in sys.path:
+        sys.path.insert(0, str(ROOT))
+    from plugin_host.plugin.build import PluginBuildError, find_compiler
+    from plugin_host.plugin.bundles import find_dpf
+
+    try:
+        find_compiler()
+        find_dpf()
+    except PluginBuildError:
+        return False
+    return sys.platform == "linux"
+
+
 class BuildWithNative(build_py):
     """Copies the packages, then adds the compiled parts."""
 
     def run(self) -> None:
-        """Fails if the plugin is requested and cannot be built; continues without the native step."""
+        """Fails if the plugin is requested and cannot be built; continues without the native step, else."""
         super().run()
         if WITH_STEP:
             self._step()
             self._bus()
-        if WITH_PLUGIN and not self.editable_mode:
+        if not self.editable_mode and with_plugin():
             self._plugin()
 
     def _step(self) -> None:
@@ -82,13 +100,20 @@ class BuildWithNative(build_py):
 
     def _plugin(self) -> None:
         sys.path.insert(0, str(ROOT))
+        from plugin_host.plugin.build import PluginBuildError
         from plugin_host.plugin.bundles import build_bundles
         from plugin_host.plugin.install import SHIPPED
         from plugin_host.plugin.window import why_no_window
 
         with tempfile.TemporaryDirectory(prefix="segue-objects-") as work:
             shipped = Path(self.build_lib) / "plugin_host" / "plugin" / SHIPPED
-            build_bundles(shipped, Path(work), window=not why_no_window())
+            try:
+                build_bundles(shipped, Path(work), window=not why_no_window())
+            except PluginBuildError as error:
+                if PLUGIN:
+                    raise
+                print(f"segue: built without the DAW plugin, `segue plugin install` compiles it: {error}")
+                shutil.rmtree(shipped, ignore_errors=True)
 
 
 class WheelWithNative(bdist_wheel):
@@ -103,7 +128,7 @@ class WithNative(Distribution):
     """What is in it may belong to a kind of machine."""
 
     def has_ext_modules(self) -> bool:
-        return WITH_PLUGIN or (WITH_STEP and can_build_step())
+        return (WITH_STEP and can_build_step()) or with_plugin()
 
 
 setup(distclass=WithNative, cmdclass={"build_py": BuildWithNative, "bdist_wheel": WheelWithNative})

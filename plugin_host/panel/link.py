@@ -150,6 +150,8 @@ class EngineLink:
     def _drop_lanes(self) -> None:
         for lane in self.state.about("lane"):
             self._forget(int(lane))
+        for about in self.state.about("progress"):
+            self.state.drop(about, "progress")
         self.state.drop("", "engine", "stats", "model")
 
     def _ledger(self) -> None:

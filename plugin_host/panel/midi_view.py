@@ -20,7 +20,7 @@ from bridge.errors import NoAnswer, SegueError
 from plugin_host.panel.ports import ProgramPort
 from plugin_host.panel.state import PanelState
 
-MIDI, MAPPED = "midi", "mapped"
+MIDI, LEARNING, MAPPED = "midi", "learning", "mapped"
 EVENTS = {MIDI_LEARNED: "midi/learned", MIDI_MOVED: "midi/moved", MIDI_DEVICE: "midi/device", MIDI_SAID: "midi/said"}
 
 
@@ -36,7 +36,7 @@ class MidiView:
         if row is MIDI_MAPPED:
             self._rows.append(values)
         elif row is MIDI_LEARNING:
-            self._state.put(MIDI, {"there": 1, "learning": values["to"] if values["on"] else ""})
+            self._state.put(LEARNING, {"to": values["to"] if values["on"] else ""})
         elif row in EVENTS:
             self._state.tell(EVENTS[row], values)
 
@@ -47,12 +47,12 @@ class MidiView:
             self._rows = []
             self._port.ask(MIDI_MAP, {}, seconds)
         except NoAnswer:
-            self._state.drop("", MIDI)
+            self._state.drop("", MIDI, LEARNING)
             self._show([])
             return
         except SegueError:
             return
-        self._state.put(MIDI, {"there": 1, "learning": self._state.get(MIDI).get("learning", "")})
+        self._state.put(MIDI, {"there": 1})
         self._show(self._rows)
 
     def _show(self, rows: list[Mapping[str, Any]]) -> None:

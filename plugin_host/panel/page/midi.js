@@ -14,12 +14,12 @@ bar.append(h("div", { class: "row" }, h("strong", {}, "MIDI learn"), text, h("di
 const SOURCES = '.lane .field[data-name], .lane [data-midi-to], [data-verb]';
 const lane = (node) => [...lanes.values()].find(({ box }) => box.contains(node))?.lane ?? -1;
 const target = (node) => node.dataset.name ?? node.dataset.midiTo ?? `jam/${node.dataset.verb}`;
-const learning = () => !bar.hidden;
+const learning = () => !bar.hidden, wanted = () => get("learning")?.to ?? "";
 
 export async function learn(to = bar.hidden) {
   bar.hidden = !to;
   document.body.classList.toggle("learning", to);
-  if (!to) { if (get("midi")?.learning) await ask("/segue/midi/cancel"); show(); return; }
+  if (!to) { show(); if (get("midi")?.there) await ask("/segue/midi/cancel"); return; }
   if (!bar.isConnected) document.querySelector("main").append(bar);
   show();
   if (get("midi")?.there) return;
@@ -30,23 +30,23 @@ export async function learn(to = bar.hidden) {
 function show() {
   const midi = get("midi"), program = get("program", "midi"), rows = all("mapped").map(([, row]) => row);
   const failed = program && !program.running && program.code > 0 ? program.lines.split("\n").at(-1) : "";
-  set(text, !midi?.there ? failed || (program?.running ? "connecting" : "Choose your controller.") : midi.learning ? `Move the knob or pad for ${midi.learning.replaceAll("_", " ")}. Escape leaves.` : "Click a control of the page, then move a knob or pad.");
+  set(text, !midi?.there ? failed || (program?.running ? "connecting" : "Choose your controller.") : wanted() ? `Move the knob or pad for ${wanted().replaceAll("_", " ")}. Escape leaves.` : "Click a control of the page, then move a knob or pad.");
   device.hidden = connect.hidden = Boolean(midi?.there || program?.running);
   apart.hidden = !program?.running;
-  list.replaceChildren(...(midi?.there ? rows : []).map((row) => h("li", { "data-midi": row.midi }, h("b", {}, row.midi), row.to.replaceAll("_", " "), row.high !== row.low && h("span", { class: "dim small" }, `${number(row.low)} to ${number(row.high)}`),
+  list.replaceChildren(...(midi?.there ? rows : []).map((row) => h("li", { "data-control": row.midi }, h("b", {}, row.midi), row.to.replaceAll("_", " "), row.high !== row.low && h("span", { class: "dim small" }, `${number(row.low)} to ${number(row.high)}`),
     button("✕", () => ask("/segue/midi/forget", { what: row.midi }), { class: "round", "aria-label": `Forget ${row.midi}` }))));
   for (const node of document.querySelectorAll(SOURCES)) {
     const own = learning() ? rows.filter((row) => row.to === target(node) && (row.lane === lane(node) || lane(node) < 0)) : [];
     if (own.length) node.dataset.midi = own.map(({ midi: name }) => name).join(", "); else delete node.dataset.midi;
-    node.classList.toggle("wanted", learning() && Boolean(midi?.learning) && target(node) === midi.learning);
+    node.classList.toggle("wanted", learning() && target(node) === wanted());
   }
 }
 
-for (const kind of ["midi", "mapped", "program", "lane", "parameter"]) on(kind, () => { if (learning()) show(); });
+for (const kind of ["midi", "learning", "mapped", "program", "lane", "parameter"]) on(kind, () => { if (learning()) show(); });
 on("midi/learned", ({ midi, to }) => say(`${midi} is ${to.replaceAll("_", " ")}`));
 on("midi/said", (said) => say(said.text));
 on("midi/moved", ({ midi }) => {
-  const row = list.querySelector(`[data-midi="${CSS.escape(midi)}"]`);
+  const row = list.querySelector(`[data-control="${CSS.escape(midi)}"]`);
   if (!row) return;
   row.classList.add("moved");
   setTimeout(() => row.classList.remove("moved"), MOVED_MS);
@@ -65,5 +65,5 @@ for (const kind of ["pointerdown", "mousedown", "click"]) document.addEventListe
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || !learning()) return;
   event.preventDefault();
-  attempt(() => (get("midi")?.learning ? ask("/segue/midi/cancel") : learn(false)));
+  attempt(() => (wanted() ? ask("/segue/midi/cancel") : learn(false)));
 });

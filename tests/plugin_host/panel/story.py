@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +34,13 @@ def panel(session: Path, *options: str, environment: dict[str, str] | None = Non
     command = [sys.executable, "-m", "plugin_host.cli", "panel", "--panel-port", "0", "--session", str(session),
                "--no-browser", "--watch-port", ports[0], "--jam-port", ports[1],
                "--midi-port", ports[2], *options]  # fmt: skip
-    inherited = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **(environment or {})}
+    inherited = {
+        **os.environ,
+        "SEGUE_CONFIG": str(session),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        **(environment or {}),
+    }
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=inherited, cwd=session)
     try:
         assert process.stdout is not None
@@ -104,6 +111,76 @@ class Story:
         browser.wait("/detected/.test(document.querySelector('[data-role=continue] .dim.small').textContent)", 60)
         time.sleep(5)
 
+    def mix(self) -> None:
+        """Four prompts, and a drag over the surface between them, which the engine acknowledges."""
+        browser = self.browser
+        browser.click(".lane summary", "Mix prompts")
+        for number, text in enumerate(("warm lo-fi piano", "bright bells", "slow strings", "dub bass"), 1):
+            browser.js(f"(() => {{ const field = document.querySelectorAll('.slot input[type=text]')[{number - 1}]; "
+                       f"field.value = {text!r}; field.dispatchEvent(new Event('change')); }})()")  # fmt: skip
+        browser.js("document.querySelector('.surface').scrollIntoView({block: 'center'})")
+        left, top, width, height = browser.js(
+            "(() => { const box = document.querySelector('.surface').getBoundingClientRect(); "
+            "return [box.left, box.top, box.width, box.height]; })()")  # fmt: skip
+        places = [(left + width * share, top + height * (1 - share)) for share in (0.1, 0.3, 0.5)]
+        for kind, (x, y) in (("mousePressed", places[0]), *(("mouseMoved", place) for place in places),
+                             ("mouseReleased", places[-1])):  # fmt: skip
+            browser.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
+        browser.wait("[...document.querySelectorAll('.slot output')].every((out) => out.textContent === '25 %')")
+
+    def correct(self) -> None:
+        """Another tempo and key for the reference than those found."""
+        browser = self.browser
+        for value in ("85", "84"):
+            browser.js("(() => { const field = document.querySelector('[data-role=continue] .corrections input'); "
+                       f"field.value = {value!r}; field.dispatchEvent(new Event('change')); }})()")  # fmt: skip
+        browser.js("(() => { const key = document.querySelector('[data-role=continue] .corrections select'); "
+                   "key.value = '9'; key.dispatchEvent(new Event('change')); })()")  # fmt: skip
+        browser.wait("document.querySelector('.lane .field[data-name=key] select').value === '9'", 30)
+
+    def learn(self, card: str) -> None:
+        """A knob of a MIDI device (JACK's) for a dial."""
+        import jack
+
+        browser = self.browser
+        knob = jack.Client(f"knob{os.getpid()}", servername=card, no_start_server=True)
+        port, moves = knob.midi_outports.register("out"), [0]
+
+        @knob.set_process_callback
+        def process(frames: int) -> None:
+            port.clear_buffer()
+            if moves[0]:
+                port.write_midi_event(0, bytes((0xB0, 21, 40 + moves[0] % 60)))
+                moves[0] += 1
+
+        with knob:
+            browser.js("document.activeElement.blur()")
+            browser.key("i")
+            browser.wait("[...document.querySelectorAll('#learn option')].some((each) => /knob/.test(each.value))")
+            browser.js("(() => { const box = document.querySelector('#learn select'); box.value = "
+                       "[...box.options].find((each) => /knob/.test(each.value)).value; })()")  # fmt: skip
+            browser.click("#learn button", "Connect")
+            browser.wait("/Click a control/.test(document.getElementById('learn').textContent)", 60)
+            browser.click('.lane .field[data-name="cfg"]')
+            browser.wait("Boolean(document.querySelector('.wanted'))")
+            moves[0] = 1
+            browser.wait("document.querySelector('.lane .field[data-name=cfg]').dataset.midi === 'ch 1 cc 21'")
+            moves[0] = 0
+            self.shot("midi", ".lane .dials")
+            browser.click("#learn button", "Disconnect")
+            browser.click("#learn button", "Done")
+
+    def exports(self) -> None:
+        """Every file that the page offers is there, and is what it says."""
+        links = self.browser.js("[...document.querySelectorAll('a[download]')].filter((each) => each.offsetParent)"
+                                ".map((each) => [each.href, each.download])")  # fmt: skip
+        for url, name in links:
+            with urllib.request.urlopen(url, timeout=120) as said:
+                head = said.read(4)
+            assert head == (b"PK\x03\x04" if name.endswith("dawproject") else b"RIFF"), (name, head)
+        kinds = {url.rsplit("/", 1)[-1].split("?")[0] if "export" in url else url.split("/")[-2] for url, _ in links}
+        print(f"        {len(links)} files, of {len(kinds)} kinds: {sorted(kinds)}", flush=True)
+
     def take(self, bars: int = 4) -> None:
         browser = self.browser
         self.fill("segue-takes", bars=bars)
@@ -122,6 +199,10 @@ class Story:
 
     def stems(self) -> None:
         browser = self.browser
+        self.fill("segue-stems", bars=8, variations=4)
+        browser.click("segue-stems button", "Make stems")
+        browser.click("segue-stems article button", "Cancel")
+        browser.wait("/cancelled/.test(document.querySelector('segue-stems article').textContent)", 120)
         self.fill("segue-stems", bars=2, variations=1)
         browser.click("segue-stems button", "Make stems")
         browser.wait("document.querySelectorAll('.stems li').length >= 3", 180)
@@ -157,11 +238,16 @@ def main(pictures: Path) -> None:
         browser.size(375, 800)
         story.shot("narrow", ".lane")
         browser.size(1280, 800)
+        story.correct()
         story.shot("references", ".lane live-wave")
+        story.mix()
+        story.shot("mix", ".lane .dials")
+        story.learn(card["JACK_DEFAULT_SERVER"])
         story.take()
         story.shot("takes", "#takes")
         story.stems()
         story.shot("stems", "#stems")
+        story.exports()
         browser.click("segue-lanes button", "Stop playing here")
         browser.wait("!document.querySelector('.lane')", 30)
         story.jam("")
@@ -176,6 +262,22 @@ def main(pictures: Path) -> None:
         story.shot("loading")
         browser.wait("/float32/.test(document.querySelector('.model').textContent)", 90)
         print("the page's errors:", browser.errors)
+    failing(pictures)
+
+
+def failing(pictures: Path) -> None:
+    """A model that is not there: the page says so, and starts the embedded one."""
+    with (
+        tempfile.TemporaryDirectory() as work,
+        panel(Path(work), "--port", str(free_port()), "--model", "nosuchmodel") as address,
+        Browser(Path(work) / "chromium") as browser,
+    ):
+        browser.open(address)
+        story = Story(browser, pictures)
+        browser.wait("/no checkpoint 'nosuchmodel'/.test(document.querySelector('segue-strip').textContent)", 60)
+        story.shot("failed")
+        browser.click("segue-strip button", "Start the embedded model")
+        browser.wait(f"{READY} === 'ready'", 90)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,7 @@ def test_a_knob_is_learned_on_the_page(rig: Rig, page: Browser) -> None:
     played = [each.message for each in rig.engine.came].count(messages.LANE_STOP)
     page.click(".lane .main")  # is chosen, and stops nothing
     until(lambda: rig.controller.came[-1][1].get("to") == "lane/play", "the button as a target")
+    page.wait("document.querySelector('.lane .main').classList.contains('wanted')")
     page.key("\x1b", "Escape")
     until(lambda: rig.controller.came[-1][0] is midi_rows.MIDI_CANCEL, "no more learning")
     page.js("document.querySelector('#learn .end button:last-child').click()")
