@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -25,9 +25,9 @@ from plugin_host.cli.options import (
     TrustTwins,
 )
 
-if TYPE_CHECKING:
-    from plugin_host.bench.models import Table
-
+Quick = Annotated[
+    bool, typer.Option("--quick", help="Ring and host only, no model; with --sync or --stems a short run.")
+]
 Models = Annotated[
     str, typer.Option(help="Measure these models instead: embedded, small, medium, melody, style, large, or all.")
 ]
@@ -47,9 +47,7 @@ def add_to(app: typer.Typer) -> None:
 def bench(
     out: Annotated[Path | None, typer.Option(help="JSON file with all figures; with --sync a folder.")] = None,
     device: Device = "auto",
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Ring and host only, no model; with --sync or --stems a short run.")
-    ] = False,
+    quick: Quick = False,
     models: Models = "",
     precision: Precisions = "",
     fast: Fast = False,
@@ -71,9 +69,8 @@ def bench(
 ) -> None:
     """Measure this computer: the ring, the model's speed, time to first sound.
 
-    --models measures each model's speed against transformers and the memory bandwidth (random weights for models that
-    are not here), --sync whether the music is on the beat, --jam jams through a JACK server, --stems stems at once and
-    one by one, kills, and rendering from journals, --trust what Segue withstands: floods, kills, broken input.
+    --models measures each model's speed (random weights for models that are not here), --sync whether the music is on
+    the beat, --jam jams through JACK, --stems stems and rendering from journals, --trust what Segue withstands.
 
     \b
     segue bench                                   # under two minutes
@@ -83,12 +80,9 @@ def bench(
     segue bench --stems --quick                   # stems and journals, about two minutes
     segue bench --trust                           # what it withstands, about six minutes; Linux
     """
-    models_only = bool(precision or fast or threads or limit_minutes)
-    _one_kind(sync + bool(models) + jam + stems + midi + trust, models_only and not models)
-    if trust:
-        return _bench_trust(out, rows, long, short, twins)
-    if rows or long or short or twins:
-        raise typer.BadParameter("--rows, --long, --short and --twins need --trust")
+    _one_kind(sync + bool(models) + jam + stems + midi + trust, any((precision, fast, threads, limit_minutes)), models)
+    if trust or rows or long or short or twins:
+        return _bench_trust(trust, out, rows, long, short, twins)
     if jam:
         return _bench_jam(out, minutes, only)
     if stems:
@@ -96,9 +90,7 @@ def bench(
     if midi:
         return _bench_midi(out, device, quick)
     if models:
-        from plugin_host.bench.models import Table
-
-        return _bench_models(Table(models, precision, device, fast, threads, limit_minutes), out)
+        return _bench_models(out, models, precision, device, fast, threads, limit_minutes)
     if sync:
         return _bench_sync(out, device, quick, minutes, tempi, tempo_seconds, only)
     return _bench_computer(out, device, quick)
@@ -111,12 +103,12 @@ def _bench_computer(out: Path | None, device: str, quick: bool) -> None:
     run_bench(out or Path("segue-bench.json"), device, quick, Screen())
 
 
-def _one_kind(kinds: int, models_only: bool) -> None:
+def _one_kind(kinds: int, of_models: bool, models: str) -> None:
     if kinds > 1:
         raise typer.BadParameter(
             "--sync, --models, --jam, --stems, --midi and --trust measure different things: choose one"
         )
-    if models_only:
+    if of_models and not models:
         raise typer.BadParameter("--precision, --fast, --threads and --limit-minutes need --models")
 
 
@@ -129,12 +121,14 @@ def _bench_sync(
     run_sync_bench(parse_options(out, device, quick, minutes, tempi, tempo_seconds, only), Screen())
 
 
-def _bench_models(table: Table, out: Path | None) -> None:
-    from plugin_host.bench.models import run_table
+def _bench_models(
+    out: Path | None, models: str, precision: str, device: str, fast: bool, threads: int, limit_minutes: float
+) -> None:
+    from plugin_host.bench.models import Table, run_table
     from plugin_host.console.screen import Screen
 
     screen, path = Screen(), out or Path("segue-bench-models.json")
-    run_table(table, path, screen)
+    run_table(Table(models, precision, device, fast, threads, limit_minutes), path, screen)
     screen.say(f"written to {path}, {path.with_suffix('.txt').name} and {path.with_suffix('.png').name}")
 
 
@@ -161,11 +155,13 @@ def _bench_stems(out: Path | None, minutes: float, only: str, quick: bool) -> No
     run_stems_bench(StemsBenchOptions(out or Path("segue-stems-bench"), minutes, names, quick), Screen())
 
 
-def _bench_trust(out: Path | None, rows: str, long: bool, short: bool, twins: bool) -> None:
+def _bench_trust(trust: bool, out: Path | None, rows: str, long: bool, short: bool, twins: bool) -> None:
     from plugin_host.bench.trust.command import RowsMissed, TrustOptions, WrongRows, parse_rows, run_trust_bench
     from plugin_host.bench.trust.stage import Size
     from plugin_host.console.screen import Screen
 
+    if not trust:
+        raise typer.BadParameter("--rows, --long, --short and --twins need --trust")
     if long and short:
         raise typer.BadParameter("--long and --short are two sizes: choose one")
     size, screen = Size.LONG if long else Size.SHORT if short else Size.USUAL, Screen()

@@ -152,7 +152,10 @@ def in_process(take: Take, count: int) -> list[str]:
 
 
 def by_socket(count: int, timed: bool) -> tuple[list[str], float]:
-    """The faults of an endpoint on a socket while it gets `count` of them, and the pings' 99th percentile in ms."""
+    """The faults of an endpoint on a socket while it gets `count` of them, and the pings' 99th percentile in ms.
+
+    [main]
+    """
     with Endpoint(0, HANDLERS, engine="trust") as endpoint, Pings(endpoint.port) as pings:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as wire:
             wire.connect(("127.0.0.1", endpoint.port))
