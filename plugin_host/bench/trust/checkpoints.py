@@ -26,6 +26,6 @@ def measure(stage: Stage) -> Figure:
     if done.returncode:
         return Figure(0, n_headers, "checkpoints", faults=(f"it ended with {done.returncode}: {done.stderr[-300:]}",))
     found = json.loads(done.stdout.strip().splitlines()[-1])
-    told = f"{found['pickles']} pickles, none ran; of {n_headers:,} changed headers {found['accepted']} were whole; "
+    told = f"{found['pickles']} pickles; of {n_headers:,} changed headers {found['accepted']} were whole; "
     bloated = f"100,000 tensors took {1000 * found['bloated_seconds']:.0f} ms"
     return counted(found["tried"], "hostile checkpoints", found["faults"], told + bloated)

@@ -20,6 +20,7 @@ from plugin_host.playback.processor import Processor
 
 RATE_HZ, BLOCK, LANE = 48_000, 256, 970
 STALL_BLOCKS = (1, 2, 5, 20, 94)  # 5 ms to half a second
+LEAD = 128 * BLOCK  # written ahead, as engines do
 APART = 800  # blocks between two stalls: two bars, so that a held bar is left at its end
 
 
@@ -37,11 +38,13 @@ def measure(stage: Stage) -> Figure:
         nonlocal position
         for _ in range(blocks):
             if written:
-                writer.write(position, music, 1)
+                writer.write(position + LEAD, music, 1)
             processor.process(out, Transport(True, position, grid))
             position += BLOCK
 
     try:
+        for block in range(LEAD // BLOCK):
+            writer.write(block * BLOCK, music, 1)
         play(APART, True)
         for number in range(1, count + 1):
             stalls, missed, played = counters.underruns, counters.missed_samples, counters.played_samples

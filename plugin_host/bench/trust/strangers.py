@@ -27,7 +27,7 @@ SECRET = "a secret of the bench"  # noqa: S105 - of this endpoint alone
 WEB = tuple(
     f"{method} {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n\r\n".encode()
     for method, path, host, origin in itertools.product(
-        ("GET", "POST", "OPTIONS", "CONNECT"), ("/", "/segue/ping"), ("127.0.0.1", "localhost", "evil.example"),
+        ("GET", "POST", "OPTIONS", "CONNECT"), ("/", messages.PING.address), ("127.0.0.1", "localhost", "evil.example"),
         ("null", "http://evil.example", "http://127.0.0.1"))
 )  # fmt: skip
 OPEN = ({"host": "0.0.0.0"}, {"host": "0.0.0.0", "secret": SECRET}, {"host": "0.0.0.0", "allow_network": True},  # noqa: S104
@@ -92,7 +92,7 @@ def measure(stage: Stage) -> Figure:
     count, faults = stage.count(500, 3_000, 20_000), list[str]()
     for words in OPEN:
         try:
-            Endpoint(0, {}, **words).close()  # type: ignore[arg-type]
+            Endpoint(0, {}, **words).close()
             faults.append(f"an endpoint opened itself with {words}")
         except UnsafeBind:
             continue
