@@ -39,7 +39,7 @@ Take = Callable[[bytes], object]
 
 
 class Hung(Exception):
-    """A datagram that was not done in HANG_SECONDS."""
+    """A datagram that was not done in HANG_SECONDS of processor time."""
 
 
 def _any_answer(request: Request) -> Answer:
@@ -105,15 +105,15 @@ def _patience() -> Iterator[Callable[[], None]]:
         raise Hung
 
     def again() -> None:
-        signal.setitimer(signal.ITIMER_REAL, HANG_SECONDS)
+        signal.setitimer(signal.ITIMER_VIRTUAL, HANG_SECONDS)
 
-    before = signal.signal(signal.SIGALRM, ring)
+    before = signal.signal(signal.SIGVTALRM, ring)
     again()
     try:
         yield again
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_VIRTUAL, 0.0)
+        signal.signal(signal.SIGVTALRM, before)
 
 
 def fault_of(take: Take, datagram: bytes) -> str:

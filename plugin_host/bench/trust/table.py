@@ -19,7 +19,7 @@ class Row:
     module: str
     clock: bool
     short: bool
-    seconds: float = 180.0
+    seconds: float = 600.0
 
     def limit(self, size: Size) -> float:
         """Seconds after which the row is ended, and is missed.  [any]"""
@@ -29,8 +29,8 @@ class Row:
 TABLE = (
     Row(4, "10,000 commands a second while a lane plays", "flooded", True, False),
     Row(12, "mutated OSC", "bad_osc", False, True),
-    Row(6, "the engine is killed", "kills", True, False, 240.0),
-    Row(7, "and comes back", "restarts", True, False, 240.0),
+    Row(6, "the engine is killed", "kills", True, False),
+    Row(7, "and comes back", "restarts", True, False),
     Row(8, "the engine stands still", "stops", True, False),
     Row(9, "hosts are killed", "hosts_killed", True, False),
     Row(5, "open, play, stop, close", "cycles", True, False),
