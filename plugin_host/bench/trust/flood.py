@@ -51,7 +51,10 @@ def commands(count: int) -> Iterator[bytes]:
 
 
 def harmless(datagram: bytes) -> bool:
-    """Whether a mutated datagram is not, by chance, a whole message to the playing lane or one that ends the engine."""
+    """Whether a mutated datagram is not, by chance, a whole message to the playing lane or one that ends the engine.
+
+    [main]
+    """
     try:
         packets = parse(datagram)
     except PacketError:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from bridge.errors import SegueError
 from bridge.time.transport import Grid
@@ -64,11 +65,21 @@ def engine_running(folder: Path, arguments: Sequence[str] = ()) -> Iterator[tupl
         engine.stop()
 
 
+class EngineOf(Protocol):
+    """An engine's process and its UDP port, however it was started."""
+
+    port: int
+
+    @property
+    def pid(self) -> int:
+        """Its process id.  [main]"""
+
+
 @dataclass
 class Playing:
     """A lane that plays; `log` is what the session said."""
 
-    engine: EngineProcess
+    engine: EngineOf
     client: EngineClient
     session: LaneSession
     host: Host
@@ -99,7 +110,7 @@ class Playing:
 
 
 @contextmanager
-def lane_playing(engine: EngineProcess, client: EngineClient, record_seconds: float = 0.0) -> Iterator[Playing]:
+def lane_playing(engine: EngineOf, client: EngineClient, record_seconds: float = 0.0) -> Iterator[Playing]:
     """A lane on an engine, heard by a host in real time for as long as the block lasts.  [main]"""
     processor, log = Processor(RATE_HZ, 2), list[str]()
     host = Host(processor, Timeline(Grid(RATE_HZ, BPM)), None, record_samples=int(record_seconds * RATE_HZ))

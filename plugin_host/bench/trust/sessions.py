@@ -15,9 +15,9 @@ _put = [output.put]
 def write_bare() -> None:
     """From now on takes are written in place, as the broken twin does."""
 
-    def bare(path: Path, data: bytes) -> None:
+    def bare(path: Path, data: bytes | str) -> None:
         try:
-            path.write_bytes(data)
+            path.write_bytes(data.encode() if isinstance(data, str) else data)
         except OSError as error:
             raise output.OutputError(f"{path}: {error}") from None
 

@@ -49,7 +49,7 @@ int main(int count, char** words) {
     long faults = 0;
     for (long call = 0; call < calls; ++call, position += block) {
         const bool music = call < calls / 2;
-        while (music && reader->ahead(position) < block && reader->engine_alive()) {
+        for (int tries = 0; music && reader->ahead(position) < block && tries < 600000; ++tries) {
             const timespec pause{0, 100000};
             nanosleep(&pause, nullptr);
         }

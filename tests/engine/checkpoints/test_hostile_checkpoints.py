@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import struct
 import subprocess
 import sys
 import zipfile
@@ -15,6 +14,7 @@ import pytest
 import yaml
 from tiny import TINY
 
+from engine.bench.hostile import ATTACKS, text
 from engine.checkpoints import cache
 from engine.checkpoints.convert import MAX_CONFIG_BYTES, convert, describe
 from engine.checkpoints.load import load_model
@@ -24,55 +24,6 @@ from engine.checkpoints.torch_zip import MAX_ENTRIES, TorchZip
 from engine.errors import CheckpointError, UnsupportedError
 
 ROOT = Path(__file__).parents[3]
-CALLS = [
-    "os system", "posix system", "nt system", "os popen", "os execv", "os remove", "subprocess Popen",
-    "subprocess check_output", "builtins eval", "builtins exec", "builtins getattr", "builtins __import__",
-    "builtins open", "builtins compile", "builtins input", "builtins breakpoint", "builtins map", "builtins apply",
-    "__builtin__ eval", "importlib import_module", "importlib._bootstrap _load", "runpy run_path", "code interact",
-    "pdb run", "bdb Bdb", "timeit timeit", "cProfile run", "profile run", "trace Trace", "operator attrgetter",
-    "operator methodcaller", "functools partial", "functools reduce", "types CodeType", "types FunctionType",
-    "marshal loads", "pickle loads", "_pickle loads", "dill loads", "shelve open", "ctypes CDLL", "cffi FFI",
-    "webbrowser open", "shutil rmtree", "socket create_connection", "urllib.request urlopen",
-    "http.client HTTPConnection",
-    "multiprocessing.util spawnv_passfds", "asyncio.unix_events _UnixSubprocessTransport", "pip main",
-    "pip._internal main", "numpy.testing._private.utils runstring", "numpy load", "torch load", "torch.hub load",
-    "torch.jit load", "torch.storage _load_from_bytes", "torch._utils _rebuild_tensor",
-    "torch.utils._config_module load",
-    "torch._dynamo.guards GuardBuilder.get",
-    "torch.fx.experimental.symbolic_shapes ShapeEnv.evaluate_guards_expression",
-    "collections namedtuple", "copyreg _reconstructor", "logging.config dictConfig", "sys settrace", "sys exit",
-    "linecache updatecache", "site main", "venv create", "ensurepip bootstrap", "idlelib.run Executive",
-    "lib2to3.pgen2.grammar Grammar.loads", "doctest debug_script", "uuid _get_command_stdout", "omegaconf OmegaConf",
-    "omegaconf.omegaconf OmegaConf.create", "omegaconf.resolvers oc.env", "antlr4 run", "yaml unsafe_load",
-    "builtins eval.__call__", "builtins dict.fromkeys", "collections OrderedDict.__reduce__", "typing get_type_hints",
-    "torch HalfStorage.from_file", "torch FloatStorage._load",
-    "builtins \uff45val", "builtins eval\t", " builtins eval",
-]  # fmt: skip
-
-
-def text(value: str) -> bytes:
-    data = value.encode()
-    return b"X" + struct.pack("<I", len(data)) + data
-
-
-def ways(module: str, name: str) -> dict[str, bytes]:
-    """Every opcode that can import a name and use it."""
-    name_line = f"{module}\n{name}\n".encode()
-    return {
-        "GLOBAL, REDUCE": b"\x80\x02c" + name_line + b"(" + text("true") + b"tR.",
-        "STACK_GLOBAL, REDUCE": b"\x80\x04" + text(module) + text(name) + b"\x93" + text("true") + b"\x85R.",
-        "GLOBAL, NEWOBJ": b"\x80\x02c" + name_line + text("true") + b"\x85\x81.",
-        "STACK_GLOBAL, NEWOBJ_EX": b"\x80\x04" + text(module) + text(name) + b"\x93)}\x92.",
-        "INST": b"(" + text("true") + b"i" + name_line + b".",
-        "OBJ": b"(c" + name_line + text("true") + b"o.",
-        "GLOBAL, BUILD": b"\x80\x02c" + name_line + b"}" + text("__setstate__") + text("x") + b"sb.",
-        "as a key": b"\x80\x02}c" + name_line + b"Ns.",
-        "after the memo": b"\x80\x02c" + name_line + b"q\x010h\x01(" + text("true") + b"tR.",
-        "alone": b"\x80\x02c" + name_line + b".",
-    }
-
-
-ATTACKS = [(call, way, data) for call in CALLS for way, data in ways(*call.rsplit(" ", 1)).items()]
 
 
 def refusal(attempt: Callable[[], object]) -> str:
