@@ -57,7 +57,7 @@ class LaneController:
         self._clock = lane.time
         self.renewal = Renewal(self._clock)
         number, ours = weakly(self._next_plan_revision), (lane, self.timing, self.renewal)
-        acts = weakly(self._remake), weakly(self._begin_play), weakly(self._end_play), weakly(self._put_off)
+        acts = weakly(self._remake), weakly(self._begin_play), weakly(self._end_play)
         self.scheduler = CommandScheduler(*ours, Levels(number, self._clock), *acts)
         self.retries = Retries(lane, acts[1], weakly(self._end))
         self._follower = HostFollower(*ours, weakly(self._placement_on), number, self.scheduler)
@@ -215,8 +215,11 @@ class LaneController:
         begin_behind(renderer, command, transport, self._plan_revision)
 
     def _end_play(self, command: Command, transport: Transport) -> None:
-        """End the music at a stop's due beat."""
+        """End the music at a stop's due beat; that of a play, which begins later, before it is heard."""
         renderer, order = self.renderer, self._order
+        if command.order is not None and renderer is not None:
+            self._end(IDLE, renderer.placement.start_samples)
+            return
         if renderer is None or order is None:
             if self.retries.given_up():
                 self._end(IDLE, transport.position_samples)
@@ -231,11 +234,6 @@ class LaneController:
             order.end_at(renderer.placement.curve.beats_at(end))
             renderer.end_at(end, self._next_plan_revision())
             self.scheduler.commands.make([command], renderer.placement.stream_of(end))
-
-    def _put_off(self) -> None:
-        """A play whose music is not heard yet begins later: until then it is silent."""
-        if self.renderer is not None:
-            self._end(IDLE, self.renderer.placement.start_samples)
 
     def _remake(
         self, renderer: StreamRenderer, transport: Transport, stream_sample: StreamSample, settings: LaneSettings

@@ -43,14 +43,13 @@ Remake = Callable[[StreamRenderer, Transport, StreamSample, LaneSettings], None]
 
 
 class CommandScheduler:
-    """One lane's commands; `remake`, `begin` and `end` carry them out, `put_off` takes back a play not heard yet."""
+    """One lane's commands; `remake`, `begin` and `end` carry them out; `end` takes back a play not heard, too."""
 
     def __init__(
-        self, lane: Lane, timing: LaneTiming, renewal: Renewal, levels: Levels, remake: Remake, begin: Act, end: Act,
-        put_off: Callable[[], None],
-    ) -> None:  # fmt: skip
+        self, lane: Lane, timing: LaneTiming, renewal: Renewal, levels: Levels, remake: Remake, begin: Act, end: Act
+    ) -> None:
         self._lane, self._timing, self._renewal, self._levels = lane, timing, renewal, levels
-        self._remake, self._begin, self._end, self._put_off = remake, begin, end, put_off
+        self._remake, self._begin, self._end = remake, begin, end
         self.commands, self.times = Commands(), Times()
         self._base_made = self.base  # the settings of the music being made
         self._fresh: list[Command] = []  # immediate: in the settings, not in the music yet
@@ -111,7 +110,7 @@ class CommandScheduler:
                 self.commands.unmake(StreamSample(stream_sample - 1))
                 self.commands.unlist(each for each in list(self.commands.made) if each.immediate)
                 self.commands.wait_last(command)
-                self._put_off()
+                self._end(command, transport)
             else:
                 self.commands.wait_last(command)
                 self._make_anew(renderer, transport, stream_sample)
