@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 
+from bridge.ring import shared_memory
 from bridge.ring.form import PlaybackPlan
 from bridge.ring.reader import RingReader
 from bridge.ring.writer import RingWriter
@@ -71,7 +72,10 @@ def read(n_samples: int, paced: bool, twin: bool) -> int:
             last = time.monotonic() if end else last
     finally:
         reader.close()
+        if position < n_samples:  # it waits for room in its ring
+            child.kill()
         child.communicate()
+        shared_memory.remove_stale()
     return position
 
 
