@@ -1,10 +1,11 @@
 """The engine's UDP endpoint, which answers the messages of the table.
 
-    datagram -> size, ration -> packet.parse -> (its time) -> Dispatcher -> answer to the sender's host
+    datagrams -> in turn of senders -> size, ration -> packet.parse -> (its time) -> Dispatcher -> answer to the host
 
 All of it runs on one thread, [control]; handlers run there and must not block. Longer work is answered from another
 thread through the request's responder, see `bridge.control.requests`. Each message uses up some of its sender's
-ration, an expensive one more: under any load the thread leaves the processor to the music.
+ration, an expensive one more: under any load the thread leaves the processor to the music. All that has arrived is read
+before the next message is served, and senders take turns: nobody waits behind another's flood.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from types import TracebackType
 from bridge.control.arguments import Message
 from bridge.control.clients import PORT_MIN, Client, Source
 from bridge.control.dispatch import ROWS, Counts, Dispatcher, Watch
+from bridge.control.fair_queue import FairQueue
 from bridge.control.limits import RateLimiter
 from bridge.control.packet import DATAGRAM_BYTES_MAX, Packet, is_bundle, parse, salvage
 from bridge.control.requests import Handler
@@ -36,7 +38,8 @@ ALL_FACTOR = 1.25  # times the limit of one sender, for all together
 SENDER_SHARE = 0.24  # of a processor for one sender: a message that takes more than its part counts as several
 SHUT_SECONDS = 0.002  # pause for a sender over its ration; SHUT_MAX such senders
 SHUT_MAX = 256
-DRAINED_MAX = 64  # datagrams that are read in one go
+READ_MAX = 1024  # datagrams that are read in one go
+SERVED_MAX = 16  # that are served before more are read
 WAIT_SECONDS = 0.2  # the thread's longest sleep: how late an expiry or a close is noticed
 AHEAD_SECONDS_MAX = 60.0  # of a bundle's timetag
 SCHEDULED_MAX = 256
@@ -73,6 +76,7 @@ class Endpoint:
         self._strangers = RateLimiter(STRANGERS_PER_SECOND, STRANGERS_PER_SECOND, STRANGERS_FACTOR)
         self._shed_notices = RateLimiter(1.0, 1.0, all_factor=8.0)
         self._scheduled: list[tuple[float, int, Packet, Source, int]] = []
+        self._arrived = FairQueue()
         self._shut: dict[Source, float] = {}  # senders over their ration, and until when they pause
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -161,7 +165,8 @@ class Endpoint:
 
     def _turn(self) -> None:
         if self._selector.select(self._patience_seconds()):
-            self._drain()
+            self._read()
+        self._serve()
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
             heapq.heappop(self._timers)[2]()
@@ -174,32 +179,36 @@ class Endpoint:
 
     def _patience_seconds(self) -> float:
         """Seconds until something is due, at most WAIT_SECONDS."""
-        wait = WAIT_SECONDS
+        wait = 0.0 if self._arrived else WAIT_SECONDS
         if self._scheduled:
             wait = min(wait, self._scheduled[0][0] - time.time())
         if self._timers:
             wait = min(wait, self._timers[0][0] - time.monotonic())
         return max(0.0, wait)
 
-    def _drain(self) -> None:
-        """Read the datagrams that have arrived."""
+    def _read(self) -> None:
+        """Read the datagrams that have arrived; those of senders who pause, or have too many waiting, are dropped."""
         counts, now = self._dispatcher.counts, time.monotonic()
         if self._on_refused is not None:
             for address in refusals(self._socket):
                 self._on_refused(address)
-        for _ in range(DRAINED_MAX):
+        for _ in range(READ_MAX):
             try:
                 datagram, source = self._socket.recvfrom(65535)
             except BlockingIOError:
                 return
             except ConnectionError:  # a client's port is closed, and nothing was read
                 continue
-            if self._shut.get(source, 0.0) > now:
+            if self._shut.get(source, 0.0) > now or not self._arrived.put(datagram, source):
                 counts.received += 1
                 counts.shed += 1
-            elif not self._closing.is_set():
-                now = time.monotonic()
-                self._receive(datagram, source, now)
+
+    def _serve(self) -> None:
+        for _ in range(min(SERVED_MAX, len(self._arrived))):
+            if self._closing.is_set():
+                return
+            datagram, source = self._arrived.take()
+            self._receive(datagram, source, time.monotonic())
 
     def _admit(self, source: Source, now: float, stranger: bool) -> bool:
         """Whether one more message of a sender is read; refusals are answered at a limited rate."""

@@ -63,7 +63,7 @@ JAM_SUBSCRIBE = Message(
     ), (
         rows.figure("rate_hz", "how often at most", "Hz"), rows.count("subscriptions", "of this client now"),
         rows.figure("timeout_seconds", "a client that sends nothing for so long is removed", "s"),
-    ), "As `/segue/subscribe` of the engine: sends the state to where this came from, at once, then when it changes, "
+    ), "As `subscribe` of the engine: sends the state to where this came from, at once, then when it changes, "
     f"at most so often; what does not change again every {REFRESH_SECONDS:g} s. Any message, this one again too, says "
     "that the client is still there.",
 )

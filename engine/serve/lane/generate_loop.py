@@ -178,8 +178,8 @@ class GenerateLoop:
         return bool(waiting)
 
     def _first(self, waiting: list[LaneController]) -> list[LaneController]:
-        """The lanes to advance first: while a playing lane has too little, none whose host waits."""
-        playing = [controller for controller in self.controllers() if not controller.lane.waits and _hungry(controller)]
+        """The lanes to advance first: while a playing lane has too little and wants more, none whose host waits."""
+        playing = [controller for controller in waiting if not controller.lane.waits and _hungry(controller)]
         short = any(controller.lane.view.fill_seconds < FIRST_SECONDS for controller in playing)
         return [controller for controller in waiting if not controller.lane.waits] if short else waiting
 

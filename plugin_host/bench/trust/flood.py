@@ -26,6 +26,7 @@ from plugin_host.console.screen import print_line
 
 PARAMETER, LOW, STEP = "cfg", 1.0, 1e-4
 BURST_SECONDS = 0.005
+OK = messages.OK.address.encode() + b"\0"
 MAKES = ("QUIT", "MODEL_LOAD", "MODEL_CANCEL", "MODEL_UNLOAD", "LANE_OPEN", "PRESET_SAVE")  # and these are no faults
 KEPT_ROWS = tuple(row for row in messages.REQUESTS if row not in [getattr(messages, name) for name in MAKES])
 
@@ -112,7 +113,7 @@ class Oks:
             except OSError:
                 return n_read
             n_read += 1
-            if answer.startswith(b"/segue/ok\0"):
+            if answer.startswith(OK):
                 values = parse(answer)[0].values
                 if values[1:3] == (messages.LANE_SET.address, PARAMETER):
                     self.count, self.last_value = self.count + 1, float(values[3])

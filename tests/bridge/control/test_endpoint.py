@@ -192,13 +192,33 @@ def test_ten_thousand_messages_a_second_do_not_keep_a_client_out(serve: Serve) -
     assert endpoint.counts.received > 20
 
 
+def test_a_client_is_served_before_what_another_sent_earlier(serve: Serve) -> None:
+    gate, order = threading.Event(), list[float]()
+
+    def held(request: Request) -> Answer:
+        order.append(request.number("value"))
+        gate.wait(20)
+        return lane_set(request)
+
+    endpoint, peer = serve({messages.LANE_SET.address: held})
+    flooding = Peer(endpoint.port)
+    for number in range(500):
+        flooding.send(messages.LANE_SET.pack(0, 0, "cfg", float(number)))
+    while not order:
+        time.sleep(0.001)
+    peer.send(messages.LANE_SET.pack(5, 0, "cfg", -1.0))
+    gate.set()
+    assert peer.receive().values[0] == 5
+    assert order.index(-1.0) < 50, "it waited behind the flood"
+
+
 def test_who_is_over_the_limit_is_reported_and_does_not_cost_others(serve: Serve) -> None:
     endpoint, peer = serve(SET, messages_per_second=20)
     for number in range(200):
         peer.send(messages.LANE_SET.pack(number + 1, 0, "cfg", 2))
     assert Peer(endpoint.port).alive()
     assert endpoint.counts.shed > 150
-    answers = [peer.receive() for _ in range(11)]
+    answers = [peer.receive() for _ in range(10)]  # the other peer's ping came in between
     assert [p for p in answers if p.address == messages.ERROR.address and p.values[2] == "busy"]
 
 

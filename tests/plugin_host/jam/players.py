@@ -21,8 +21,8 @@ def player(name: str, seconds: float) -> Mono:
 
 
 def segue_music(name: str, seconds: float, like: Mono) -> Mono:
-    """What the embedded model played, of docs/examples, at 48 kHz and as loud as `like`."""
-    audio, rate = soundfile.read(ROOT / "docs" / "examples" / f"{name}.ogg")
+    """What the embedded model played (its third version), at 48 kHz and as loud as `like`."""
+    audio, rate = soundfile.read(ROOT / "tests" / "data" / "music" / f"{name}.ogg")
     count = len(audio) * RATE // rate
     spectrum = np.fft.rfft(audio)
     wide = np.concatenate([spectrum, np.zeros(count // 2 + 1 - len(spectrum))])

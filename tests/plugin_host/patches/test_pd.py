@@ -24,33 +24,38 @@ pytestmark = pytest.mark.skipif(shutil.which("pd") is None, reason="Pure Data is
 PD = ["pd", "-batch", "-nogui", "-r", "48000", "-noaudio", "-nomidi", "-stderr", "-noprefs", "-path", str(PATCHES)]
 LOOP = r"""#N canvas 0 0 640 360 10;
 #X obj 20 90 segue.loop~;
-#X obj 20 120 writesf~ 2;
+#X obj 20 120 tabwrite~ left;
 #X obj 20 20 loadbang;
 #X obj 20 40 t b b;
-#X msg 120 60 open -bytes 4 FOLDER/kept.wav \, start \; pd dsp 1;
+#X msg 120 60 \; pd dsp 1;
 #X msg 20 60 symbol FOLDER/a.wav;
 #X obj 220 40 delay 150;
 #X msg 220 60 FOLDER/b.wav;
-#X obj 320 40 delay 900;
-#X msg 320 60 stop;
+#X obj 320 40 delay 1000;
+#X msg 320 60 write -bytes 4 FOLDER/kept.wav left right;
 #X msg 420 60 \; pd quit;
-#X obj 420 40 delay 1000;
+#X obj 420 40 delay 1100;
+#X obj 120 120 tabwrite~ right;
+#X obj 320 90 soundfiler;
+#X obj 20 150 table left 48000;
+#X obj 120 150 table right 48000;
 #X connect 0 0 1 0;
-#X connect 0 1 1 1;
+#X connect 0 1 12 0;
 #X connect 2 0 3 0;
 #X connect 3 0 5 0;
 #X connect 3 0 6 0;
 #X connect 3 0 8 0;
 #X connect 3 0 11 0;
+#X connect 3 1 1 0;
+#X connect 3 1 12 0;
 #X connect 3 1 4 0;
-#X connect 4 0 1 0;
 #X connect 5 0 0 0;
 #X connect 6 0 7 0;
 #X connect 7 0 0 0;
 #X connect 8 0 9 0;
-#X connect 9 0 1 0;
+#X connect 9 0 13 0;
 #X connect 11 0 10 0;
-"""
+"""  # written at the end in one go: writesf~ writes on a thread, which `quit` may cut off
 
 
 def ramp(samples: int, low: float) -> np.ndarray:

@@ -18,7 +18,7 @@ from plugin_host.plugin.window import why_no_window
 from tests.plugin_host.plugin.plugin_rig import PATIENCE_SECONDS, CountingProcess, ask_plugin, start_host
 
 MISSING = [name for name in ("Xvfb", "xdotool") if not shutil.which(name)]
-GENERATE, MODE, BARS, ENGINE, PORT, LATE = 0, 1, 5, 16, 21, 22
+GENERATE, MODE, BARS, ENGINE, SEED, PORT, LATE = 0, 1, 5, 16, 18, 21, 22
 CONNECTED = 2
 CORNER = 10  # of the host's window on the screen
 OPENINGS = 10
@@ -149,6 +149,8 @@ def test_a_musician_uses_it(host: WindowHost, engine: CountingProcess, tmp_path:
     _until(lambda: host.value(GENERATE) == 1, "Generate")
     _until(lambda: said("lane/play"), "nothing plays")
     assert {GENERATE, MODE, BARS} <= set(host.do("value", number=GENERATE)["turned"]), "the host did not hear of it"
+    _until(lambda: host.value(SEED) == 4711, "the engine's seed")
+    time.sleep(0.5)  # until the window has drawn it
     host.click(105, 434)  # takes: A keeps it
     _until(lambda: "4711 0 0 0" in bytes.fromhex(host.do("save")["state"]).decode(errors="replace"), "take A")
 

@@ -51,3 +51,21 @@ def test_takes_beside_a_lane_that_plays_leave_its_ring_full(monkeypatch):
     assert sum(made) == pytest.approx(12.0, rel=0.6)
     for host in (*takes, busy):
         host.close()
+
+
+def test_takes_beside_a_lane_with_a_short_lead_are_made(monkeypatch):
+    """Its ring never holds a second of music."""
+    busy = BusyHost(monkeypatch, ratio=4.0, read_seconds=0.1)
+    busy.lane.update(lambda s: s.with_value("lead_seconds", 0.5))
+    busy.begin()
+    busy.run(4.0)
+    take = Waiting(busy.generate_loop)
+    take.begin()
+    end = busy.clock.seconds + 6.0
+    while busy.clock.seconds < end:
+        busy.turn()
+        take.take()
+    assert take.transport.position_samples > 2 * RATE
+    assert busy.missing == 0
+    take.close()
+    busy.close()
