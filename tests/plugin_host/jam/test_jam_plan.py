@@ -234,7 +234,7 @@ def test_after_gaps_the_interval_is_at_most_four_times_and_soon_itself_again() -
 def test_a_rehearsed_generation_moves_the_first_listening() -> None:
     timing = JamTiming()
     timing.rehearsed(4.0)
-    assert timing.lead_beats(GRID) == 13, "1.3 * 1.2 * 4 s, and 0.15 s, are 12.8 beats of 120 bpm"
+    assert timing.lead_beats(GRID) == 22, "1.3 * 2 * 4 s, and 0.15 s, are 21.1 beats of 120 bpm"
 
 
 def test_the_lead_has_what_the_engine_keeps_in_hand_and_grows_when_that_was_not_enough() -> None:
