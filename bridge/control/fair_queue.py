@@ -6,8 +6,8 @@ from collections import deque
 
 from bridge.control.clients import Source
 
-OF_ONE_MAX = 2048  # datagrams of one sender that wait, more than its ration allows at once; more are dropped
-WAITING_MAX = 8192
+OF_ONE_MAX = 4096  # datagrams of one sender that wait, more than its ration allows at once; more are dropped
+WAITING_MAX = 16384
 WAITING_BYTES_MAX = 8 << 20
 
 
