@@ -1,6 +1,6 @@
 # Segue's engine in a container: docs/docker.md.
-#   docker build -t segue .                                        processors only: 1 GB
-#   docker build -t segue-cuda --build-arg TORCH=cuda .            NVIDIA GPUs: 5 GB
+#   docker build -t segue .                                        processors only
+#   docker build -t segue-cuda --build-arg TORCH=cuda .            NVIDIA GPUs
 FROM debian:bookworm-slim
 
 # g++ compiles the model's fast step during the installation.
