@@ -16,8 +16,9 @@ settings.register_profile("segue", deadline=None, suppress_health_check=[HealthC
 settings.load_profile("segue")
 
 # Engines that play in real time, DAWs and sound servers: these run in one process, one after the other, and begin
-# first, as they take the longest. A test is repeated only with a reason: `@pytest.mark.second_try("...")`; the summary
-# names the repeated ones.
+# first, as they take the longest. A machine that others use may give them no processor for a second, which only they
+# notice: a failed one runs once more. Others are repeated only with a reason, `@pytest.mark.second_try("...")`. The
+# summary names what was repeated: a test that is often among it has a fault.
 ON_CLOCKS = (
     "integration/", "plugin_host/plugin/", "plugin_host/host/test_jack_ends.py", "plugin_host/host/test_soundcard.py",
     "plugin_host/patches/test_stories.py",
@@ -61,6 +62,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for mark in item.iter_markers("second_try"):
             if len(mark.args) != 1 or not isinstance(mark.args[0], str):
                 raise pytest.UsageError(f"{item.nodeid}: second_try takes one text that says why")
+        if on_clocks(item.nodeid) or item.get_closest_marker("second_try"):
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=1))
     if "PYTEST_XDIST_WORKER" in os.environ:
         tests = Counter(item.path for item in items)

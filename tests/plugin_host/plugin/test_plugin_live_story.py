@@ -91,7 +91,7 @@ class Watched:
                 return False
             return wanted(found[0])
 
-        ardour_rig.wait_for(look, self._ardour.log)
+        self._ardour.wait_for(look)
         return found[0]
 
     def ready(self) -> bool:

@@ -7,6 +7,7 @@ so that a script that uses anything outside it fails here too.
 from __future__ import annotations
 
 import base64
+import math
 import os
 import shutil
 import signal
@@ -21,10 +22,11 @@ from pythonosc.osc_message_builder import build_msg
 from plugin_host.client.engine_process import free_port
 from plugin_host.takes.scripts import filled
 
-PROGRAMS = ("ardour", "ardour7-lua", "ardour7-export", "Xvfb")
+PROGRAMS = ("ardour", "ardour7-lua", "ardour7-export", "Xvfb", "xdotool")
 RATE = 48_000
 SIZE = "1400x900x24"
 EXPORT_TRIES = 6
+ACTION_SECONDS = 5.0  # an action begins well within them
 
 NEW = """
 AudioEngine:set_backend ("None (Dummy)", "", "")
@@ -40,8 +42,9 @@ close_session ()
 BEGIN = """
 ardour {{ ["type"] = "EditorAction", name = "A musician's song" }}
 function factory () return function ()
-	local again = io.open ("{done}", "r")
+	local again = io.open ("{begun}", "r")
 	if again then again:close () return end
+	io.open ("{begun}", "w"):close ()
 	local files = C.StringVector ()
 	files:push_back ("{file}")
 	Editor:do_import (files, Editing.ImportDistinctFiles, Editing.ImportAsTrack, ARDOUR.SrcQuality.SrcBest,
@@ -50,6 +53,15 @@ function factory () return function ()
 	local done = io.open ("{done}", "w")
 	done:write ("done")
 	done:close ()
+end end
+"""
+
+SELECTED = """
+ardour {{ ["type"] = "EditorAction", name = "How many regions are selected" }}
+function factory () return function ()
+	local file = io.open ("{selected}", "w")
+	file:write (Editor:get_selection ().regions:regionlist ():size ())
+	file:close ()
 end end
 """
 
@@ -84,15 +96,16 @@ def quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
-def registered(scripts: list[str], faults: Path) -> str:
-    """Ardour's `ui_scripts`: the actions by number; their errors are written to a file."""
+def registered(scripts: list[str], ran: Path, faults: Path) -> str:
+    """Ardour's `ui_scripts`: the actions by number; a file says which ran, another has their errors."""
     state = "scripts = {} "
     for number, text in enumerate(scripts, 1):
         load = (
             "local a = ... local env = setmetatable ({ardour = function () end}, {__index = _ENV}) "
             f"load ({quoted(text)}, nil, nil, env) () "
             "local run = load (string.dump (env.factory, true), nil, nil, _ENV) (a) "
-            "return function () local ok, why = pcall (run) if not ok then "
+            f"return function () local ran = io.open ({quoted(str(ran))}, 'a') ran:write ('{number} ') ran:close () "
+            "local ok, why = pcall (run) if not ok then "
             f"local file = io.open ({quoted(str(faults))}, 'a') file:write (tostring (why)) file:close () end end"
         )
         state += f'scripts[{number}] = {{}} scripts[{number}]["n"] = "s{number}" scripts[{number}]["s"] = "" '
@@ -109,19 +122,13 @@ def exported(command: list[str], environment: dict[str, str]) -> int:
         return -signal.SIGKILL
 
 
-def wait_for(condition: Callable[[], object], log: Path, seconds: float = 90.0, every: float = 0.2) -> None:
-    """Wait for a condition; fails after far more than it takes, with the end of a log."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain\n" + (log.read_text()[-2000:] if log.exists() else "")
-        time.sleep(every)
-
-
 class Ardour:
-    """One Ardour on one session; `begin` is the action that imports the musician's music to a track."""
+    """One Ardour on one session; its first action imports the musician's music to a track, the last one counts what is
+    selected; between them are the given scripts."""
 
     def __init__(self, folder: Path, bpm: float, scripts: list[Path], inbox: Path, osc_port: int) -> None:
         self.folder, self.session, self.faults = folder, folder / "song", folder / "faults.txt"
+        self._ran, self._selected = folder / "ran.txt", folder / "selected.txt"
         self._config = folder / "config" / "ardour7"
         self._config.mkdir(parents=True)
         self._environment = {**os.environ, "XDG_CONFIG_HOME": str(self._config.parent), "HOME": str(folder)}
@@ -149,9 +156,10 @@ class Ardour:
 
     def start(self, file: Path, sample: int) -> None:
         """Open the window, and import the musician's file to a track."""
-        done = self.folder / "begun.txt"
-        begin = BEGIN.format(file=file, sample=sample, done=done)
-        (self._config / "ui_scripts").write_text(registered([begin, *self._scripts], self.faults))
+        done = self.folder / "done.txt"
+        begin = BEGIN.format(file=file, sample=sample, begun=self.folder / "begun.txt", done=done)
+        scripts = [begin, *self._scripts, SELECTED.format(selected=self._selected)]
+        (self._config / "ui_scripts").write_text(registered(scripts, self._ran, self.faults))
         (self._config / "config").write_text(CONFIG)
         (self._config / ".a7").touch()
         self._screen()
@@ -160,7 +168,7 @@ class Ardour:
         self._running.append(
             subprocess.Popen(command, env={**self._environment, "DISPLAY": self.display}, stdout=log, stderr=log)
         )
-        wait_for(lambda: self._action("LuaAction/script-1") or done.exists(), self.log, every=1.0)
+        self.wait_for(lambda: self._action("LuaAction/script-1") or done.exists(), every=1.0)
 
     def _screen(self) -> None:
         read, write = os.pipe()
@@ -174,20 +182,53 @@ class Ardour:
     def _action(self, name: str) -> None:
         self._socket.sendto(build_msg("/access_action", [name]).dgram, ("127.0.0.1", 3819))
 
-    def do(self, action: str, until: Callable[[], object] = lambda: True) -> None:
-        """Run one action, then wait for its result."""
-        self._action(action)
-        self._until(until)
-
     def script(self, number: int, until: Callable[[], object] = lambda: True) -> None:
-        """Run one of the given scripts, counted from 1."""
-        self.do(f"LuaAction/script-{number + 1}", until)
+        """Run one of the given scripts, counted from 1; an action that Ardour does not begin is sent again."""
+        before, sent = self._runs(number + 1), -math.inf
+
+        def began() -> bool:
+            nonlocal sent
+            if time.monotonic() - sent > ACTION_SECONDS:
+                self._action(f"LuaAction/script-{number + 1}")
+                sent = time.monotonic()
+            return self._runs(number + 1) > before
+
+        self.wait_for(began)
+        self.wait_for(until)
+
+    def _runs(self, number: int) -> int:
+        return self._ran.read_text().split().count(str(number)) if self._ran.exists() else 0
+
+    def select_all(self, regions: int) -> None:
+        """Select everything, once so many regions are on the canvas: it draws them when it has time."""
+        self._selected.unlink(missing_ok=True)
+        self.wait_for(lambda: self._selected_regions() == regions, every=1.0)
+
+    def _selected_regions(self) -> int:
+        self._action("Editor/select-all-objects")
+        self._action(f"LuaAction/script-{len(self._scripts) + 2}")
+        text = self._selected.read_text() if self._selected.exists() else ""
+        return int(text or -1)
 
     def text(self) -> str:
         return (self.session / "song.ardour").read_text()
 
-    def _until(self, condition: Callable[[], object]) -> None:
-        wait_for(condition, self.log)
+    def wait_for(self, condition: Callable[[], object], seconds: float = 120.0, every: float = 0.2) -> None:
+        """Wait for a condition; fails after far more than it takes, with what can be known of the cause."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"waited in vain\n{self._state()}"
+            time.sleep(every)
+
+    def _state(self) -> str:
+        """Open windows, actions that ran, errors of scripts, and the ends of all logs."""
+        environment = {**os.environ, "DISPLAY": self.display}
+        windows = ["xdotool", "search", "--onlyvisible", "--name", ".", "getwindowname", "%@"]
+        found = subprocess.run(windows, env=environment, timeout=20, check=False, capture_output=True, text=True)
+        told = [f"windows: {found.stdout.split(chr(10))}"]
+        for file in (self._ran, self._selected, self.faults, *sorted(self.folder.glob("*.log"))):
+            told.append(f"{file.name}: {file.read_text()[-2000:] if file.exists() else 'missing'}")
+        return "\n".join(told)
 
     @property
     def log(self) -> Path:
@@ -199,8 +240,9 @@ class Ardour:
         assert window.returncode == 0
 
     def save(self) -> None:
-        before = (self.session / "song.ardour").stat().st_mtime_ns
-        self.do("Common/Save", lambda: (self.session / "song.ardour").stat().st_mtime_ns > before)
+        file = self.session / "song.ardour"
+        before = file.stat().st_mtime_ns
+        self.wait_for(lambda: file.stat().st_mtime_ns > before or self._action("Common/Save"), every=0.5)
 
     def quit(self) -> None:
         if len(self._running) > 1:
@@ -234,4 +276,4 @@ class Ardour:
         self._socket.close()
 
 
-__all__ = ["PROGRAMS", "RATE", "Ardour", "free_port", "missing", "wait_for"]
+__all__ = ["PROGRAMS", "RATE", "Ardour", "free_port", "missing"]

@@ -93,8 +93,8 @@ def test_guitar_goes_out_and_music_comes_back_on_its_bar(
     soundfile.write(song, guitar(), ardour_rig.RATE, "FLOAT")
     ardour.new_session()
     ardour.start(song, GRID.bar_start(REGION_BAR))
-    ardour_rig.wait_for(lambda: watcher.said("watching"), ardour.log)
-    ardour.do("Editor/select-all-objects")
+    ardour.wait_for(lambda: watcher.said("watching"))
+    ardour.select_all(regions=1)
     settings, imported = watcher.inbox / "ardour-settings.txt", watcher.inbox / "imported-ardour.txt"
     settings.write_text(f"role=melody\nbars=1\ntakes=1\nlanes={','.join(LANES)}\nvariations=1\n")
     ardour.script(1, lambda: len(lines(index)) == len(LANES))
