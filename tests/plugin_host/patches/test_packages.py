@@ -6,7 +6,9 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,10 +16,12 @@ from story_rig import headless
 from typer.testing import CliRunner
 
 from bridge.control import messages
+from bridge.control.packet import encode, parse
 from plugin_host.cli.main import app
 from plugin_host.patches import max_check
 from plugin_host.patches.packages import PACKAGES
 
+Asked = list[tuple[str, list[object]]]
 DOCS = Path(__file__).parents[3] / "docs"
 SONIC_PI = """
 require "json"
@@ -78,12 +82,51 @@ def test_pd_finds_the_objects_without_another_word(home: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("sclang") is None, reason="SuperCollider is not installed (supercollider-language)")
-def test_sclang_finds_the_classes(home: Path) -> None:
+def test_sclang_finds_the_classes_and_the_examples_of_the_pages_run(home: Path) -> None:
     install("supercollider")
-    (home / "use.scd").write_text('"found %".format([Segue, SegueMorph].every(_.isKindOf(Class))).postln; 0.exit;')
-    done = subprocess.run(["sclang", str(home / "use.scd")], env={**os.environ, **headless(home)}, capture_output=True,
-                          text=True, timeout=120)  # fmt: skip
-    assert "found true" in done.stdout, done.stdout
+    pages = ["supercollider.md", "osc.md", "subscriptions.md"]
+    blocks = re.findall(r"```supercollider\n(.*?)```", "".join((DOCS / page).read_text() for page in pages), re.DOTALL)
+    assert len(blocks) == len(pages)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as engine:
+        engine.bind(("127.0.0.1", 0))
+        engine.settimeout(60)
+        found = '"found %".format([Segue, SegueMorph].every(_.isKindOf(Class))).postln;\n'
+        text = found + "".join(blocks).replace("9600", str(engine.getsockname()[1]))
+        (home / "use.scd").write_text(text)
+        with (home / "log").open("wb") as log:
+            sclang = subprocess.Popen(["sclang", str(home / "use.scd")], stdin=subprocess.DEVNULL, stdout=log,
+                                      stderr=subprocess.STDOUT, env={**os.environ, **headless(home)})  # fmt: skip
+            try:
+                asked = answer_as_an_engine(engine, sclang, lambda: (home / "log").read_text("utf-8", "replace"))
+            finally:
+                sclang.kill()
+                sclang.wait()
+    for address, values in asked:
+        messages.TABLE[address.replace("/do/", "/")].check([0, *values] if "/do/" in address else values)
+    lane = [(address, values[1:]) for address, values in asked if address.startswith("/segue/lane/")]
+    assert lane.count((messages.LANE_PROMPT.address, [0, "lo-fi piano"])) == 1
+    assert lane.count((messages.LANE_PROMPT.address, [0, "lo-fi piano", "now"])) == 1
+    assert (messages.LANE_MUTE.address, [0, 1, "bar", 4]) in lane
+    assert sum(address == messages.LANE_PLAY.address for address, _ in lane) == 2
+
+
+def answer_as_an_engine(engine: socket.socket, sclang: subprocess.Popen[bytes], said: Callable[[], str]) -> Asked:
+    """Answer sclang until it has printed what the examples say; returns what it asked, without pings."""
+    asked: Asked = []
+    wanted = ("found true", "the engine answers", "begins on beat 8", "[ 7, 2 ]", "bar 7 beat 2", "[ /segue/ok, ")
+    while not all(text in said() for text in wanted):
+        assert sclang.poll() is None, said()
+        assert "ERROR" not in said(), said()
+        data, source = engine.recvfrom(2048)
+        for packet in parse(data):
+            if packet.address == messages.PING.address:
+                engine.sendto(messages.OK.pack(packet.values[0], packet.address, rest=(1.5,)), source)
+                engine.sendto(encode("/segue/state/beat", [0, 7, 2, 20.0, 30.0, 1, 5, 120.0, 4, 4, 0]), source)
+                continue
+            if packet.address == messages.LANE_PLAY.address:
+                engine.sendto(messages.OK.pack(packet.values[0], packet.address, rest=(8.0, 0, 1)), source)
+            asked.append((packet.address, list(packet.values)))
+    return asked
 
 
 @pytest.mark.skipif(shutil.which("ruby") is None, reason="Ruby is not installed (apt install ruby)")
