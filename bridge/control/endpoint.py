@@ -77,6 +77,7 @@ class Endpoint:
         self._shed_notices = RateLimiter(1.0, 1.0, all_factor=8.0)
         self._scheduled: list[tuple[float, int, Packet, Source, int]] = []
         self._arrived = FairQueue()
+        self._room = memoryview(bytearray(65535))  # one for all: objects of this size, cut to a datagram, leave holes
         self._shut: dict[Source, float] = {}  # senders over their ration, and until when they pause
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -194,12 +195,12 @@ class Endpoint:
                 self._on_refused(address)
         for _ in range(READ_MAX):
             try:
-                datagram, source = self._socket.recvfrom(65535)
+                n_bytes, source = self._socket.recvfrom_into(self._room)
             except BlockingIOError:
                 return
             except ConnectionError:  # a client's port is closed, and nothing was read
                 continue
-            if self._shut.get(source, 0.0) > now or not self._arrived.put(datagram, source):
+            if self._shut.get(source, 0.0) > now or not self._arrived.put(bytes(self._room[:n_bytes]), source):
                 counts.received += 1
                 counts.shed += 1
 

@@ -10,6 +10,7 @@ import typer
 
 from plugin_host.cli import live_command
 from plugin_host.cli import take_commands as shared
+from plugin_host.cli.far_engine import reaches_engine
 from plugin_host.cli.guard import guarded
 from plugin_host.cli.options import Device, Precision, Prompt, SecretFile, Seed, Weights
 from plugin_host.console.screen import print_line
@@ -81,6 +82,7 @@ def find(words: Annotated[list[str], typer.Argument(help="Words of the prompt.")
 
 @takes.command(short_help="Make takes that go on from the head.")
 @guarded
+@reaches_engine
 def extend(
     bars: Annotated[int, typer.Option(min=1, max=1000, help="How many bars.")] = 8,
     takes: shared.Takes = 1,
@@ -111,6 +113,7 @@ def extend(
 
 @takes.command(short_help="Make a take's file again from its recipe.")
 @guarded
+@reaches_engine
 def again(
     number: Number,
     session: Session = HERE,

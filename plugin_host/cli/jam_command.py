@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from bridge.control.jam_rows import JAM_PORT
+from plugin_host.cli.far_engine import reaches_engine
 from plugin_host.cli.guard import guarded
 from plugin_host.cli.options import (
     Device,
@@ -77,6 +78,7 @@ ControlPort = Annotated[int, typer.Option(min=0, max=65535, help="UDP port for p
 
 
 @guarded
+@reaches_engine
 def jam(
     mode: Annotated[Way, typer.Option(help="How you play together.")] = Way.TRADE,
     source: Source = "",

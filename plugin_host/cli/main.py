@@ -16,6 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from plugin_host.cli.bench_command import add_to as add_bench
+from plugin_host.cli.far_engine import reaches_engine
 from plugin_host.cli.farm_commands import add_to as add_farm
 from plugin_host.cli.guard import EXIT_FAULT, EXIT_SOUND_CARD, guarded
 from plugin_host.cli.history_commands import add_to as add_history
@@ -206,6 +207,7 @@ def _become(module: str, arguments: list[str]) -> NoReturn:
 
 @app.command(short_help="Play with a running engine, to sound card or file.", epilog=HOST_EXAMPLES)
 @guarded
+@reaches_engine
 def host(
     bpm: Bpm = None,
     signature: Annotated[str, typer.Option(help="Time signature, like 4/4 or 7/8.")] = "4/4",
@@ -257,6 +259,7 @@ def host(
 
 @app.command(short_help="Load another model into a running engine.")
 @guarded
+@reaches_engine
 def load(
     name: Annotated[str, typer.Argument(help="embedded, melody, style, small, ... or a folder; none: list them.")] = "",
     device: Annotated[str, typer.Option(help="The model's device: cpu, cuda, ...; by default the engine's.")] = "",
@@ -280,6 +283,7 @@ def load(
 
 @app.command(short_help="Free the model of a running engine.")
 @guarded
+@reaches_engine
 def unload(port: EnginePort = 9600, secret_file: SecretFile = None) -> None:
     """Fade out all streams and free the model's memory; the engine runs on without a model."""
     from plugin_host.cli.load_command import run_unload

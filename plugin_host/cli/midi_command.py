@@ -9,6 +9,7 @@ import typer
 
 from bridge.control.midi_rows import MIDI_PORT, RECORD_BARS_MAX
 from bridge.control.rows import LANES_MAX
+from plugin_host.cli.far_engine import reaches_engine
 from plugin_host.cli.guard import guarded
 from plugin_host.cli.options import Bpm, EnginePort, MidiMapFile, SecretFile, Weights
 from plugin_host.cli.take_commands import Meter, engine_of, meter_of
@@ -27,6 +28,7 @@ Record = Annotated[int, typer.Option(min=0, max=RECORD_BARS_MAX, help="Record so
 
 
 @guarded
+@reaches_engine
 def midi(
     device: DevicePort = "",
     map: MidiMapFile = None,

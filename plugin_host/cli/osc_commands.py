@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from plugin_host.cli.far_engine import reaches_engine
 from plugin_host.cli.guard import guarded
 from plugin_host.cli.options import EnginePort, SecretFile
 from plugin_host.console.screen import print_line
 
 
 @guarded
+@reaches_engine
 def oscquery(
     port: EnginePort = 9600,
     http_port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port for HTTP; 0: a free one.")] = 9605,

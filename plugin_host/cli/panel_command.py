@@ -10,6 +10,7 @@ import typer
 from bridge.control.jam_rows import JAM_PORT
 from bridge.control.midi_rows import MIDI_PORT
 from bridge.control.take_rows import WATCH_PORT
+from plugin_host.cli.far_engine import reaches_engine
 from plugin_host.cli.guard import guarded
 from plugin_host.cli.options import Device, EnginePort, Precision, SecretFile, Weights
 from plugin_host.cli.take_commands import Model, engine_of
@@ -19,12 +20,13 @@ Session = Annotated[Path | None, typer.Option(help="Folder of the takes; by defa
 WatchPort = Annotated[int, typer.Option(min=1, max=65535, help="UDP port of `segue watch`, started if none answers.")]
 JamPort = Annotated[int, typer.Option(min=1, max=65535, help="UDP port of the jam.")]
 MidiOscPort = Annotated[int, typer.Option(min=1, max=65535, help="UDP port of the MIDI map.")]
-Start = Annotated[bool, typer.Option("--engine/--no-engine", help="Start an engine if none answers at --port.")]
+Start = Annotated[bool, typer.Option("--start/--no-engine", help="Start an engine if none answers at --port.")]
 Browser = Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the browser.")]
 Lan = Annotated[bool, typer.Option("--lan", help="Also for devices in this network; shows addresses and codes.")]
 
 
 @guarded
+@reaches_engine
 def panel(
     panel_port: PanelPort = 9650,
     session: Session = None,

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from plugin_host.cli import take_commands as shared
+from plugin_host.cli.far_engine import reaches_engine
 from plugin_host.cli.guard import guarded
 from plugin_host.cli.options import (
     Bpm,
@@ -39,6 +40,7 @@ class Levels(StrEnum):
 
 
 @guarded
+@reaches_engine
 def stems(
     region: Annotated[
         Path, typer.Argument(help="Your music: a sound file, or a region of the package by name.", show_default=False)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from plugin_host.cli.far_engine import reaches_engine
 from plugin_host.cli.guard import guarded
 from plugin_host.cli.options import (
     Bpm,
@@ -105,6 +106,7 @@ def region_of(path: Path | None, reference: Role, own_bpm: float | None, start_b
 
 
 @guarded
+@reaches_engine
 def take(
     region: Region = None,
     region_bpm: RegionBpm = None,
@@ -158,6 +160,7 @@ def take(
 
 
 @guarded
+@reaches_engine
 def reopen(
     file: Annotated[Path, typer.Argument(help="A take: WAV or FLAC.")],
     out: Annotated[Path | None, typer.Option(help="Folder for the results; by default beside the file.")] = None,

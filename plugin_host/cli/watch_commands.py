@@ -10,6 +10,7 @@ import typer
 
 from bridge.control.take_rows import WATCH_PORT
 from plugin_host.cli import take_commands as shared
+from plugin_host.cli.far_engine import reaches_engine
 from plugin_host.cli.guard import guarded
 from plugin_host.cli.options import (
     Bpm,
@@ -29,6 +30,7 @@ from plugin_host.console.screen import print_line
 
 
 @guarded
+@reaches_engine
 def watch(
     folder: Annotated[Path | None, typer.Argument(help="The folder; by default ~/Segue.")] = None,
     reference: Reference = Role.CONTINUE,

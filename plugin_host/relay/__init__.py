@@ -2,5 +2,5 @@
 
     DAW, Max, plugin --OSC, rings on this machine--> relay ==TLS 1.3==> engine's machine
 
-Reading order: run, relay, connection, local_port, requests, jitter_buffer, link_clock.
+Reading order: run, beside, relay, connection, local_port, requests, jitter_buffer, link_clock.
 """

@@ -242,6 +242,16 @@ class Relay:
         """Music that is here, of the lane that has least.  [main]"""
         return min((copy.fill_seconds() for copy, _ in self._copies.values()), default=0.0)
 
+    @property
+    def buffer_ms(self) -> float:
+        """The buffer's present length.  [main]"""
+        return self._buffer_now()[1]
+
+    @property
+    def plays(self) -> bool:
+        """Whether a lane is open.  [main]"""
+        return bool(self._copies)
+
     def line(self) -> str:
         """The state in one line.  [main]"""
         if self._reason:

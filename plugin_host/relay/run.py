@@ -29,14 +29,20 @@ class RelayOptions:
 
 def run_relay(options: RelayOptions, screen: Screen) -> None:
     """Relay until Ctrl-C or `quit`; PortInUse, OutOfRange, NotAllowed, FarSecretError.  [main]"""
+    where, choice = chosen(options)
+    shared_memory.remove_stale()
+    asyncio.run(_relay(where, choice, options, screen))
+
+
+def chosen(options: RelayOptions) -> tuple[tuple[str, int], BufferChoice]:
+    """Where the engine is, and the buffer; OutOfRange, and FarSecretError for a secret that cannot be.  [main]"""
     try:
         where = frames.address_of(options.where)
     except ValueError as fault:
         raise OutOfRange(str(fault)) from None
     choice = BufferChoice.of(options.buffer)
-    certificates.context_for(certificates.RELAY, options.secret)  # a secret that cannot be is said at once
-    shared_memory.remove_stale()
-    asyncio.run(_relay(where, choice, options, screen))
+    certificates.context_for(certificates.RELAY, options.secret)
+    return where, choice
 
 
 async def _relay(where: tuple[str, int], choice: BufferChoice, options: RelayOptions, screen: Screen) -> None:

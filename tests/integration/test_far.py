@@ -17,7 +17,7 @@ import soundfile
 from engine_rig import Engine, wait_for
 
 from bridge.control import far_rows, messages
-from bridge.errors import NotAllowed, NotReady, OutOfRange, RegionMissing, RegionTransfer, SegueError
+from bridge.errors import NoAnswer, NotAllowed, NotReady, OutOfRange, RegionMissing, RegionTransfer, SegueError
 from bridge.far import frames
 from bridge.far.frames import Kind
 from bridge.region.capture import Captured, put_capture
@@ -27,9 +27,11 @@ from engine.serve.far.listener import Listener
 from plugin_host.client.client import EngineClient
 from plugin_host.client.replies import Understood
 from plugin_host.relay import requests
+from plugin_host.relay.beside import RelayEnded, relay_beside
 from plugin_host.relay.connection import FarConnection
 from plugin_host.relay.jitter_buffer import BufferChoice
 from plugin_host.relay.relay import Relay
+from plugin_host.relay.run import RelayOptions
 
 pytest.importorskip("cryptography")
 SECRET = "a secret of the tests"
@@ -236,3 +238,28 @@ def test_quit_ends_the_relay_and_not_the_engine(engine: Engine, far: FarRig, nea
 def test_another_secret_is_not_let_in(far: FarRig) -> None:
     with pytest.raises(NotAllowed, match="has another secret"):
         asyncio.run(FarConnection.open("127.0.0.1", far.far_port, "another one of sixteen"))
+
+
+def test_a_command_has_its_own_relay_for_as_long_as_it_lives(engine: Engine, client: EngineClient, far: FarRig) -> None:
+    where, said = f"127.0.0.1:{far.far_port}", list[str]()
+    with relay_beside(RelayOptions(where, SECRET, 0, "80ms"), said.append) as port:
+        with EngineClient(port, name="command") as made:
+            opened = made.open_lane(-1, RATE, 2)
+            assert str(engine.process.pid) not in opened.ring
+            lane = opened.lane
+            assert made.get(lane, "cfg") == client.get(lane, "cfg")
+        assert any("buffer 80 ms = 0.16 beats (ms)" in line for line in said), said
+    with pytest.raises(NoAnswer), EngineClient(port, name="command"):
+        pass
+    wait_for(lambda: _closed(client, lane))
+    wrong = RelayOptions(where, SECRET[::-1], 0, "auto")
+    with pytest.raises(RelayEnded, match="another secret"), relay_beside(wrong, said.append):
+        pass
+
+
+def _closed(client: EngineClient, lane: int) -> bool:
+    try:
+        client.get(lane, "cfg")
+    except SegueError:
+        return True
+    return False
