@@ -76,7 +76,7 @@ class Endpoint:
         self._strangers = RateLimiter(STRANGERS_PER_SECOND, STRANGERS_PER_SECOND, STRANGERS_FACTOR)
         self._shed_notices = RateLimiter(1.0, 1.0, all_factor=8.0)
         self._scheduled: list[tuple[float, int, Packet, Source, int]] = []
-        self._arrived = FairQueue()
+        self._arrived = FairQueue(self._dispatcher.clients.knows)
         self._room = memoryview(bytearray(65535))  # one for all: objects of this size, cut to a datagram, leave holes
         self._shut: dict[Source, float] = {}  # senders over their ration, and until when they pause
         self._timers: list[tuple[float, int, Callable[[], None]]] = []

@@ -1,21 +1,53 @@
-"""Datagrams that wait to be served, in turn of their senders: one that sends much delays the others by one message."""
+"""Datagrams that wait to be served, in turn: one that sends much delays the others by one message.
+
+    turns   client A | client B | machine 1: port 7, port 9, ... | machine 2: ...      a message each, round and round
+
+Each sender that has said hello has a turn of its own. All other senders of a machine share one, and take it in turn:
+a program that sends from a thousand ports delays the others no more than one that sends from one.
+"""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from bridge.control.clients import Source
 
-OF_ONE_MAX = 4096  # datagrams of one sender that wait, more than its ration allows at once; more are dropped
+OF_ONE_MAX = 4096  # datagrams of one turn that wait, more than a sender's ration allows at once; more are dropped
 WAITING_MAX = 16384
 WAITING_BYTES_MAX = 8 << 20
+UNKNOWN_SHARE = 0.75  # of all room, for senders that have not said hello
+
+Turn = Source | str  # a client, or a machine
+
+
+class _Senders:
+    """What waits under one turn: a queue for each sender, in the order of their turns."""
+
+    def __init__(self) -> None:
+        self.of: dict[Source, deque[bytes]] = {}
+        self.waiting = 0
+
+    def put(self, datagram: bytes, source: Source) -> None:
+        self.of.setdefault(source, deque()).append(datagram)
+        self.waiting += 1
+
+    def take(self) -> tuple[bytes, Source]:
+        source = next(iter(self.of))
+        queue = self.of.pop(source)
+        datagram = queue.popleft()
+        if queue:
+            self.of[source] = queue
+        self.waiting -= 1
+        return datagram, source
 
 
 class FairQueue:
-    """First in, first out for each sender; senders take turns. All of it [control]."""
+    """First in, first out for each sender; `known` says who has said hello. All of it [control]."""
 
-    def __init__(self) -> None:
-        self._of: dict[Source, deque[bytes]] = {}  # in the order of their turns
+    def __init__(self, known: Callable[[Source], bool]) -> None:
+        self._known = known
+        self._turns: dict[Turn, _Senders] = {}  # in their order
         self._waiting = 0
         self._waiting_bytes = 0
 
@@ -24,26 +56,36 @@ class FairQueue:
 
     def put(self, datagram: bytes, source: Source) -> bool:
         """Append a datagram; False if there is no room for it."""
-        queue = self._of.get(source)
-        full = self._waiting >= WAITING_MAX or self._waiting_bytes + len(datagram) > WAITING_BYTES_MAX
-        if full or (queue is not None and len(queue) >= OF_ONE_MAX):
+        known = self._known(source)
+        turn = self._turn_of(source, known)
+        share = 1.0 if known else UNKNOWN_SHARE
+        full = self._waiting >= share * WAITING_MAX or self._waiting_bytes + len(datagram) > share * WAITING_BYTES_MAX
+        senders = self._turns.get(turn)
+        if full or (senders is not None and senders.waiting >= OF_ONE_MAX):
             return False
-        if queue is None:
-            queue = self._of[source] = deque()
-        queue.append(datagram)
+        if senders is None:
+            senders = self._turns[turn] = _Senders()
+        senders.put(datagram, source)
         self._waiting += 1
         self._waiting_bytes += len(datagram)
         return True
 
+    def _turn_of(self, source: Source, known: bool) -> Turn:
+        """The turn under which a sender's datagrams wait already, so that they stay in order; else as it is known."""
+        machine = self._turns.get(source[0])
+        if machine is not None and source in machine.of:
+            return source[0]
+        return source if known or source in self._turns else source[0]
+
     def take(self) -> tuple[bytes, Source]:
-        """The next datagram; its sender's next turn comes after everybody else's.  KeyError if none waits."""
-        if not self._of:
+        """The next datagram; the next turn of its client or machine comes after all others.  KeyError if none waits."""
+        if not self._turns:
             raise KeyError("nothing waits")
-        source = next(iter(self._of))
-        queue = self._of.pop(source)
-        datagram = queue.popleft()
+        turn = next(iter(self._turns))
+        senders = self._turns.pop(turn)
+        datagram, source = senders.take()
+        if senders.waiting:
+            self._turns[turn] = senders
         self._waiting -= 1
         self._waiting_bytes -= len(datagram)
-        if queue:
-            self._of[source] = queue
         return datagram, source
