@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from plugin_host.farm.placement import Place, Placement
 
 LOOK_SECONDS = 1.0
 STATE_SECONDS = 10.0
+READY = "ready at"
 
 
 class FarmError(SegueError):
@@ -53,6 +55,7 @@ class Farm:
         options = self._options
         door = Door(self.placement, options.secret, self._act)
         port = await door.open(*options.listen)
+        os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's workers stand back by 15 steps, which no music can
         self._ray.init(address=options.cluster or None, log_to_driver=False, include_dashboard=False)
         try:
             for number in range(options.engines):
@@ -83,12 +86,14 @@ class Farm:
         try:
             found = await asyncio.wait_for(self._actors[name].state.remote(), STATE_SECONDS)
         except TimeoutError:
+            if self._texts.get(name, "").startswith(READY):
+                return  # its machine is busy
             found = {"name": name, "address": "", "lanes": 0, "lanes_max": 0, "text": "it waits for its resources"}
         except Exception as fault:  # Ray's errors of a dead actor
             self._say(f"{name} has died ({type(fault).__name__}): it is started again, its players go on elsewhere")
             self._start(name)
             return
-        text = f"ready at {found['address']}" if found["address"] else str(found.get("text", ""))
+        text = f"{READY} {found['address']}" if found["address"] else str(found.get("text", ""))
         if self._texts.get(name) != text:
             self._texts[name] = text
             self._say(f"{name}: {text}")
@@ -100,6 +105,8 @@ class Farm:
             self.down()
         elif act == "undrain":
             self.placement.drain(name, False)
+            with suppress(Exception):  # an actor that has died is started again anyway
+                await self._actors[name].start.remote()
         else:
             self.placement.drain(name)
             if at_once:
