@@ -48,10 +48,10 @@ class EngineActor:
             self._process.revive(lambda text: None)
             with EngineClient(self._process.port, name="segue farm", timeout_seconds=ASK_SECONDS) as client:
                 status = client.status()
-        except NoAnswer as fault:  # it has much to do, or hangs
+        except NoAnswer:  # it has much to do, or hangs
             if self._up and self._process.running and time.monotonic() - self._answered_seconds < SILENT_SECONDS:
                 return self._up
-            return {**found, "text": str(fault)}
+            return {**found, "text": "it does not answer" if self._up else "it starts"}
         except SegueError as fault:
             return {**found, "text": str(fault)}
         found |= {"lanes": status.lanes_open, "lanes_max": status.lanes_max, "text": status.text}
@@ -62,7 +62,7 @@ class EngineActor:
 
     def stop(self) -> None:
         """End the engine; its relays go on elsewhere.  [main]"""
-        self._stopped = True
+        self._stopped, self._up = True, {}
         self._process.stop()
 
     def start(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ from plugin_host.farm.placement import Place, Placement
 LOOK_SECONDS = 1.0
 STATE_SECONDS = 10.0
 READY = "ready at"
+OBJECT_STORE_BYTES = 2**27  # of Ray, in /dev/shm, which is for rings: no audio goes through it
 
 
 class FarmError(SegueError):
@@ -56,11 +58,13 @@ class Farm:
         door = Door(self.placement, options.secret, self._act)
         port = await door.open(*options.listen)
         os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's workers stand back by 15 steps, which no music can
-        self._ray.init(address=options.cluster or None, log_to_driver=False, include_dashboard=False)
+        own = {} if options.cluster else {"object_store_memory": OBJECT_STORE_BYTES}
+        quiet = {"log_to_driver": False, "include_dashboard": False, "logging_level": logging.ERROR}
+        self._ray.init(address=options.cluster or None, **quiet, **own)
         try:
             for number in range(options.engines):
                 self._start(f"engine-{number}")
-            self._say(f"door on {options.listen[0]}:{port}, {options.engines} engines are starting")
+            self._say(f"door on {options.listen[0]}:{port}, engines that start: {options.engines}")
             while not self._down.is_set():
                 await asyncio.gather(*(self._look(name) for name in list(self._actors)))
                 with suppress(TimeoutError):
@@ -79,6 +83,7 @@ class Farm:
         options = self._options
         wanted = self._ray.remote(num_cpus=options.cpus, num_gpus=options.gpus)(_Placed)
         self._actors[name] = wanted.remote(name, options.secret, options.arguments)
+        self._texts.pop(name, None)
         self.placement.set(Place(name))
 
     async def _look(self, name: str) -> None:
@@ -114,7 +119,7 @@ class Farm:
                 with suppress(Exception):
                     await actor.stop.remote()
                 self.placement.set(Place(name))
-        self._say(f"{act} {name}{' at once' if at_once else ''}")
+        self._say(" ".join(filter(None, (act, name, "at once" if at_once else ""))))
 
 
 class _Placed(EngineActor):
