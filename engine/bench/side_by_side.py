@@ -1,4 +1,4 @@
-"""Engines side by side on one machine, one thread each: how much music so many processes make at once. All of it [main].
+"""Engines side by side on one machine, one thread each: how much music so many processes make at once.  [main]
 
 `python -m engine.bench.side_by_side 1 2` prints seconds of music a second of all, and a second of processor of each.
 """

@@ -76,7 +76,8 @@ class Musician:
 
         with EngineClient(port=self.port, name=f"host {self.number}") as client:
             session = LaneSession(client, processor, Setup(prompt="at first", seed=self.seed), self.say)
-            self._until_done(lambda: (session.client.hello(), session.open()))
+            self._until_done(session.client.hello)
+            self._until_done(session.open)
             sounding = threading.Thread(target=audio, daemon=True)
             sounding.start()
             self._until_done(lambda: session.play("bar", 0, 4.0))
