@@ -1,6 +1,7 @@
-# Segue's engine in a container: docs/docker.md.
+# Segue's engine, or a farm of them, in a container: docs/docker.md.
 #   docker build -t segue .                                        processors only
 #   docker build -t segue-cuda --build-arg TORCH=cuda .            NVIDIA GPUs
+#   docker build -t segue-farm --build-arg EXTRA=farm .            with Ray: many engines behind one door
 FROM debian:bookworm-slim
 
 # g++ compiles the model's fast step during the installation.
@@ -17,7 +18,8 @@ ARG TORCH=cpu
 RUN if [ "$TORCH" = cpu ]; then index="--extra-index-url https://download.pytorch.org/whl/cpu"; fi; \
     pip install -c constraints.txt $index torch torchaudio
 COPY . .
-RUN pip install -c constraints.txt '.[far]'
+ARG EXTRA=far
+RUN pip install -c constraints.txt ".[$EXTRA]"
 
 # Any user may run it: shared memory belongs to the user of the host program (docker run --user).
 RUN useradd --create-home segue && mkdir /home/segue/.cache && chmod 777 /home/segue /home/segue/.cache

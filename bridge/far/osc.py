@@ -5,7 +5,7 @@ from __future__ import annotations
 from bridge.control import lane_addresses, messages
 from bridge.control.arguments import Message
 from bridge.control.dispatch import ROWS, SHORT_ROWS
-from bridge.control.packet import Packet, Wire, encode, parse
+from bridge.control.packet import NTP_TO_UNIX_SECONDS, Packet, Wire, encode, parse
 from bridge.errors import PacketError
 
 FILE_PREFIX = "far:"  # of a path: the file that was sent with this number
@@ -46,5 +46,9 @@ def with_value(packet: Packet, at: int, value: Wire) -> Packet:
 
 
 def bytes_of(packet: Packet) -> bytes:
-    """Its datagram.  [any]"""
-    return encode(packet.address, packet.values)
+    """Its datagram, in a bundle if it is due at a time.  [any]"""
+    data = encode(packet.address, packet.values)
+    if packet.due_seconds is None:
+        return data
+    timetag = round((packet.due_seconds + NTP_TO_UNIX_SECONDS) * 2**32)
+    return b"#bundle\0" + timetag.to_bytes(8, "big") + len(data).to_bytes(4, "big") + data

@@ -6,6 +6,7 @@ host repeats its bar in phase, and plays on at a bar line once there is music ag
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,7 @@ _HOST_HEARTBEAT, _HOST_PID = u64("host_heartbeat_ns"), u32("host_pid")
 _WRITTEN_END, _STATE = i64("written_end_samples"), u32("engine_state")
 _SEEK_ID, _WRITTEN = u32("transport_timeline"), u64("transport_written_ns")
 _TRANSPORT_LOCK = SequenceLock("transport_sequence", gives_way=True)
+_COPIES = itertools.count()  # names: lanes of two engines, or of one after another, may have one number
 _SLOT_DTYPE = np.dtype(
     {
         "names": [field.name for field in SLOT.fields],
@@ -84,7 +86,7 @@ class RingCopy:
     def __init__(self, form: RingForm) -> None:
         """Create the segment; SharedMemoryError.  [main]"""
         self.form = form
-        self._writer = RingWriter(Segment.create(segment_name(form.lane), form.n_bytes), form)
+        self._writer = RingWriter(Segment.create(segment_name(next(_COPIES)), form.n_bytes), form)
         self._segment = self._writer.segment
         self._words = Words(self._segment)
         self._slots = Slots(self._segment, self._words, form)

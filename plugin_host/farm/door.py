@@ -61,7 +61,8 @@ class Door:
         token = said.get("session")
         if kind is not Kind.HELLO or said.get("version") != frames.VERSION or not isinstance(token, str):
             raise FrameError("neither a relay of this version nor a question")
-        found = self._placement.place(token, time.monotonic())
+        lanes = len(said["rings"]) if isinstance(said.get("rings"), dict) else 0
+        found = self._placement.place(token, time.monotonic(), lanes)
         if isinstance(found, Full):
             return frames.words(Kind.PLACE, text=found.text, turn=found.turn)
         return frames.words(Kind.PLACE, at=found.address)

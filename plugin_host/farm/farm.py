@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from plugin_host.farm.placement import Place, Placement
 
 LOOK_SECONDS = 1.0
 STATE_SECONDS = 10.0
+READY = "ready at"
+OBJECT_STORE_BYTES = 2**27  # of Ray, in /dev/shm, which is for rings: no audio goes through it
 
 
 class FarmError(SegueError):
@@ -53,11 +57,14 @@ class Farm:
         options = self._options
         door = Door(self.placement, options.secret, self._act)
         port = await door.open(*options.listen)
-        self._ray.init(address=options.cluster or None, log_to_driver=False, include_dashboard=False)
+        os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's workers stand back by 15 steps, which no music can
+        own = {} if options.cluster else {"object_store_memory": OBJECT_STORE_BYTES}
+        quiet = {"log_to_driver": False, "include_dashboard": False, "logging_level": logging.ERROR}
+        self._ray.init(address=options.cluster or None, **quiet, **own)
         try:
             for number in range(options.engines):
                 self._start(f"engine-{number}")
-            self._say(f"door on {options.listen[0]}:{port}, {options.engines} engines are starting")
+            self._say(f"door on {options.listen[0]}:{port}, engines that start: {options.engines}")
             while not self._down.is_set():
                 await asyncio.gather(*(self._look(name) for name in list(self._actors)))
                 with suppress(TimeoutError):
@@ -76,6 +83,7 @@ class Farm:
         options = self._options
         wanted = self._ray.remote(num_cpus=options.cpus, num_gpus=options.gpus)(_Placed)
         self._actors[name] = wanted.remote(name, options.secret, options.arguments)
+        self._texts.pop(name, None)
         self.placement.set(Place(name))
 
     async def _look(self, name: str) -> None:
@@ -83,12 +91,14 @@ class Farm:
         try:
             found = await asyncio.wait_for(self._actors[name].state.remote(), STATE_SECONDS)
         except TimeoutError:
+            if self._texts.get(name, "").startswith(READY):
+                return  # its machine is busy
             found = {"name": name, "address": "", "lanes": 0, "lanes_max": 0, "text": "it waits for its resources"}
         except Exception as fault:  # Ray's errors of a dead actor
             self._say(f"{name} has died ({type(fault).__name__}): it is started again, its players go on elsewhere")
             self._start(name)
             return
-        text = f"ready at {found['address']}" if found["address"] else str(found.get("text", ""))
+        text = f"{READY} {found['address']}" if found["address"] else str(found.get("text", ""))
         if self._texts.get(name) != text:
             self._texts[name] = text
             self._say(f"{name}: {text}")
@@ -100,6 +110,8 @@ class Farm:
             self.down()
         elif act == "undrain":
             self.placement.drain(name, False)
+            with suppress(Exception):  # an actor that has died is started again anyway
+                await self._actors[name].start.remote()
         else:
             self.placement.drain(name)
             if at_once:
@@ -107,7 +119,7 @@ class Farm:
                 with suppress(Exception):
                     await actor.stop.remote()
                 self.placement.set(Place(name))
-        self._say(f"{act} {name}{' at once' if at_once else ''}")
+        self._say(" ".join(filter(None, (act, name, "at once" if at_once else ""))))
 
 
 class _Placed(EngineActor):

@@ -39,7 +39,8 @@ def ask_farm(where: str, secret: str, say: Callable[[str], None], **words: Any) 
     """Ask a farm, and print how it is; SegueError.  [main]"""
     found = asyncio.run(door.ask(address(where), secret, **words))
     for place in found["places"]:
-        state = "drained" if place["draining"] else "ready" if place["address"] else "not up"
+        up, draining = bool(place["address"]), place["draining"]
+        state = ("drained" if up else "stopped") if draining else ("ready" if up else "not up")
         say(f"{place['name']:<12} {state:<8} {place['lanes']} of {place['lanes_max']} lanes, "
             f"{place['sessions']} players, {place['address']}")  # fmt: skip
     say(f"{found['waiting']} in the queue")

@@ -52,7 +52,7 @@ class Relay:
         self._copies: dict[int, tuple[RingCopy, list[object]]] = {}  # and the ring that it is one of
         self.clock = LinkClock()
         self.buffer = JitterBuffer(self.clock, choice)
-        self.port = LocalPort(self._from_client, lambda number: self.send(frames.gone(number)))
+        self.port = LocalPort(self._from_client, self._client_gone)
         self._requests = Requests(self.port, self, self._later)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._quit = asyncio.Event()
@@ -105,7 +105,7 @@ class Relay:
             except NotAllowed:
                 raise
             except Placed as placed:  # by a farm's door
-                target = placed.where
+                target, self._requests.numbers.apart = placed.where, True
                 continue
             except (OSError, EOFError, TimeoutError, SegueError) as fault:
                 self._lost(str(fault) or ("it is silent" if isinstance(fault, TimeoutError) else type(fault).__name__))
@@ -128,8 +128,12 @@ class Relay:
             connection.close()
 
     def _welcomed(self, connection: FarConnection, said: dict[str, Any]) -> None:
-        for lane in [lane for lane in self._copies if lane not in said.get("lanes", [])]:
+        going_on, numbers = set(said.get("lanes", [])), self._requests.numbers
+        self._requests.journals.lost_but({numbers.number_here(lane) for lane in going_on})
+        for lane in self._copies.keys() - going_on:
             self._copies.pop(lane)[0].close()
+            numbers.closed(lane)
+        numbers.moved()
         away_seconds = time.monotonic() - self._away_since
         self._connection, self._reason = connection, ""
         self.buffer.connected(time.monotonic())
@@ -156,9 +160,13 @@ class Relay:
         elif kind is Kind.LANE:
             self._open(frames.words_of(payload))
         elif kind is Kind.CLOSED:
-            closed = self._copies.pop(frames.words_of(payload).get("lane", -1), None)
+            lane = frames.words_of(payload).get("lane", -1)
+            closed, here = self._copies.pop(lane, None), self._requests.numbers.number_here(lane)
             if closed is not None:
                 closed[0].close()
+            if here is not None:
+                self._requests.journals.lost(here)
+                self._requests.numbers.closed(lane)
         else:
             raise FrameError(f"an engine does not send {kind.name}")
 
@@ -197,6 +205,10 @@ class Relay:
     def _from_client(self, number: int, datagram: bytes) -> None:
         self._requests.from_client(number, datagram)
 
+    def _client_gone(self, number: int) -> None:
+        self._requests.journals.gone(number)
+        self.send(frames.gone(number))
+
     def send(self, data: bytes) -> None:
         """Send frames, if there is a connection.  [main]"""
         if self._connection is not None:
@@ -216,6 +228,16 @@ class Relay:
     def away_seconds(self) -> float:
         """How long the connection has been down; 0: it is up.  [main]"""
         return time.monotonic() - self._away_since if self._reason else 0.0
+
+    def position_beats(self, lane: int) -> float:
+        """Where a lane's host is, by the lane's number here; without a host after everything.  [main]"""
+        found = self._copies.get(self._requests.numbers.number_there(lane))
+        transport = found[0].transport() if found else None
+        return float("inf") if transport is None else transport.position_beats
+
+    def say(self, text: str) -> None:
+        """A line for the musician.  [main]"""
+        self._say(text)
 
     def ring_here(self, far_name: str) -> str:
         """The name of a ring's copy on this machine; empty if there is none.  [main]"""

@@ -4,6 +4,7 @@ region/file, region/listen, region/capture    the music goes along, as a file
 quit                                          ends the relay
 model/load and others of the engine's machine are refused: several musicians may share it
 far, far/buffer                               are the relay's own
+lane/play on another engine                   goes after the lane's journal
 ping, while the connection is down            the relay answers, so that clients wait; others get `not_ready`
 """
 
@@ -27,6 +28,8 @@ from bridge.errors import NotAllowed, NotReady, SegmentMissing, SegueError
 from bridge.far import frames, osc
 from bridge.region.capture import read_capture
 from bridge.region.region_file import open_plain
+from plugin_host.relay.journals import OWN_CLIENT, Journals
+from plugin_host.relay.lane_numbers import LaneNumbers
 from plugin_host.relay.local_port import LocalPort
 
 OWN = {row.address: row for row in far_rows.FAR_REQUESTS}
@@ -52,6 +55,12 @@ class Link(Protocol):
     def away_seconds(self) -> float:
         """How long it has been out of reach.  [main]"""
 
+    def position_beats(self, lane: int) -> float:
+        """Where a lane's host is, by the lane's number here.  [main]"""
+
+    def say(self, text: str) -> None:
+        """A line for the musician.  [main]"""
+
     def ring_here(self, far_name: str) -> str:
         """The name of a ring's copy on this machine; empty if there is none.  [main]"""
 
@@ -68,6 +77,9 @@ class Requests:
     def __init__(self, port: LocalPort, link: Link, later: Callable[[Coroutine[Any, Any, None]], None]) -> None:
         """`later` runs a coroutine."""
         self._port, self._link, self._later = port, link, later
+        self.journals = Journals(link, self._to_engine)
+        self.numbers = LaneNumbers(self.journals.waiting)
+        self._held: set[tuple[int, int]] = set()  # plays that wait for their lane's journal
         self._renamed: OrderedDict[tuple[int, int], str] = OrderedDict()  # by client and id
         self._files = 0
         self._waiting: list[tuple[int, Message | None, Packet]] = []  # while the connection is down
@@ -79,7 +91,11 @@ class Requests:
         """A datagram of a client on this machine."""
         packets = osc.packets_of(datagram)
         whole = [self._row_of(packet) for packet in packets]
-        if not self._link.away_text and not any(row is not None and _special(row) for row, _ in whole):
+        plain = not self.numbers.apart and not self._link.away_text
+        if plain and not any(row is not None and self._special(row, number, packet) for row, packet in whole):
+            for row, packet in whole:
+                if row is not None:
+                    self.journals.asked(number, row, packet)
             self._link.send(frames.datagram(number, datagram))
             return
         for row, packet in whole:
@@ -110,7 +126,40 @@ class Requests:
                 self._port.hello(number, packet)
             elif row is messages.BYE:
                 self._port.bye(number)
+                self.journals.gone(number)
+            self._pass_on(number, row, packet)
+
+    def _pass_on(self, number: int, row: Message | None, packet: Packet) -> None:
+        """Send a request to the engine; a lane's first play on another engine waits for the lane's journal."""
+        if row is None:
             self._link.send(frames.datagram(number, osc.bytes_of(packet)))
+            return
+        if (number, _id(packet)) in self._held:
+            return
+        lane = self.journals.holds(number, row, packet)
+        if lane >= 0:
+            self._held.add((number, _id(packet)))
+            self._later(self._after_journal(lane, number, row, packet))
+            return
+        datagram = self._to_engine(number, row, packet)
+        self.journals.asked(number, row, packet)
+        self._link.send(datagram)
+
+    async def _after_journal(self, lane: int, number: int, row: Message, packet: Packet) -> None:
+        try:
+            if told := await self.journals.restore(lane):
+                self._link.say(told)
+        except SegueError as fault:
+            self._link.say(f"lane {lane}: its journal did not reach the engine: {fault}")
+        self._held.discard((number, _id(packet)))
+        self._try(number, row, packet)
+
+    def _to_engine(self, number: int, row: Message, packet: Packet) -> bytes:
+        return frames.datagram(number, osc.bytes_of(self.numbers.there(row, number, packet)))
+
+    def _special(self, row: Message, number: int, packet: Packet) -> bool:
+        ours = row.local or row in (messages.HELLO, messages.BYE) or row.address in OWN
+        return ours or self.journals.holds(number, row, packet) >= 0
 
     def _while_away(self, number: int, row: Message | None, packet: Packet) -> None:
         if row is not messages.PING:
@@ -158,7 +207,14 @@ class Requests:
         else:
             index = [argument.name for argument in row.arguments].index("path")
             packet = osc.with_value(packet, index, path)
-        self._link.send(frames.datagram(number, osc.bytes_of(packet)))
+        try:
+            datagram = self._to_engine(number, messages.REGION_FILE if captured else row, packet)
+        except SegueError as fault:
+            self._refuse(number, packet, fault)
+            return
+        if row is not messages.REGION_LISTEN:
+            self.journals.asked(number, messages.REGION_FILE, packet, data)
+        self._link.send(datagram)
 
     def _refuse(self, number: int, packet: Packet, fault: SegueError) -> None:
         self._port.answer(number, error_datagram(_id(packet), packet.address, fault))
@@ -167,7 +223,14 @@ class Requests:
 
     def from_engine(self, number: int, datagram: bytes) -> None:
         """An answer or event for a client: rings by their names here, captures by their own address."""
+        passed = self.numbers.here(number, datagram)
+        if passed is None:  # about somebody else's lane
+            return
+        datagram = passed
         address, values = osc.answer_of(datagram)
+        self.journals.answered(number, address, values)
+        if number == OWN_CLIENT:
+            return
         if address in osc.ANSWERED and len(values) > 1:
             datagram = self._answer(number, address, values, datagram)
         elif address == messages.EVENT_HEARD.address and len(values) > 2 and values[2] == _FILE:
@@ -190,10 +253,6 @@ class Requests:
         elif asked == _FILE and (renamed := self._renamed.get((number, id))):
             return encode(address, (id, renamed, *values[2:]))
         return datagram
-
-
-def _special(row: Message) -> bool:
-    return row.local or row in (messages.HELLO, messages.BYE) or row.address in OWN
 
 
 Music = tuple[Any, ...]  # a file's bytes; of a capture also its tempo and its beat

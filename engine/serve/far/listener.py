@@ -18,7 +18,7 @@ LOOK_SECONDS = 0.25
 SILENT_SECONDS = 2.0  # without a frame of the relay, which pings 20 times a second
 HANDSHAKE_SECONDS = 5.0
 HELD_BYTES = 2**15  # not sent yet, beyond which audio waits in the ring: what is urgent does not queue behind it
-SESSIONS_MAX = 16
+SESSIONS_MAX = 64  # as many as an engine may have lanes
 READ_BYTES = 2**16
 
 

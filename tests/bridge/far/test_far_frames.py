@@ -2,7 +2,8 @@
 
 import pytest
 
-from bridge.far import frames
+from bridge.control.packet import Packet, parse
+from bridge.far import frames, osc
 from bridge.far.frames import Deframer, FrameError, Kind
 
 
@@ -49,3 +50,9 @@ def test_addresses() -> None:
     for wrong in ("", ":80", "a:b", "a:70000"):
         with pytest.raises(ValueError, match="must be ADDRESS"):
             frames.address_of(wrong)
+
+
+def test_a_message_that_is_due_stays_due() -> None:
+    for due in (None, 1_790_000_000.25):
+        packet = Packet("/segue/lane/prompt", (1, 0, "calm", "now"), due)
+        assert parse(osc.bytes_of(packet)) == [packet]

@@ -72,3 +72,38 @@ def test_a_session_without_sign_or_lanes_gives_its_room_back() -> None:
     assert where(made, "b", FORGOTTEN_SECONDS + 1) == "turn 1", "a lane is open there"
     made.set(Place("e0", "here:0", 0, 1))
     assert where(made, "b", FORGOTTEN_SECONDS + 2) == "e0"
+
+
+def test_those_who_left_take_no_room_while_others_play_on() -> None:
+    made = placement(3)
+    for token in "abc":
+        where(made, token, 0.0)
+    made.set(Place("e0", "here:0", 1, 3))  # b and c have left
+    assert where(made, "d", 1.0) == "turn 1", "they may open their lanes any moment"
+    assert [where(made, token, FORGOTTEN_SECONDS + 1) for token in "dea"] == ["e0", "e0", "e0"], "and a's own is there"
+    assert where(made, "f", FORGOTTEN_SECONDS + 1) == "turn 1"
+
+
+def test_who_has_played_goes_before_who_has_not() -> None:
+    made = placement(2, 2)
+    assert [where(made, token) for token in "abcd"] == ["e0", "e1", "e0", "e1"]
+    assert [where(made, token) for token in "xy"] == ["turn 1", "turn 2"]
+    made.set(Place("e0"))
+    assert [where(made, token) for token in "ca"] == ["turn 1", "turn 2"], "their engine has died"
+    assert [where(made, token) for token in "xy"] == ["turn 3", "turn 4"]
+    made.set(Place("e0", "here:0", 0, 3))
+    assert [where(made, token) for token in "xacy"] == ["e0", "e0", "e0", "turn 1"]
+
+
+def test_a_session_moves_with_all_its_lanes_and_is_not_overtaken() -> None:
+    made = placement(4, 2)
+    made.set(Place("e1", "here:1", 1, 2))
+    assert where(made, "a") == "e0"
+    made.set(Place("e0"))
+    full = made.place("a", 0.0, 3)
+    assert isinstance(full, Full), "it has three lanes, e1 has room for one and could never have three"
+    assert where(made, "b") == "turn 2", "or else the one with many lanes waits for ever"
+    made.set(Place("e0", "here:0", 0, 4))
+    found = made.place("a", 0.0, 3)
+    assert isinstance(found, Place)
+    assert [found.name, where(made, "b"), where(made, "c"), where(made, "d")] == ["e0", "e0", "e1", "turn 1"]
