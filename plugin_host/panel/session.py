@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from bridge.control import messages
 from bridge.errors import Busy, OutOfRange, SegueError, WrongType
 from plugin_host.panel import table
 from plugin_host.panel.desk import Desk
+from plugin_host.panel.gate import OWNER
 from plugin_host.panel.state import Outbox
 
 if TYPE_CHECKING:
@@ -66,6 +68,8 @@ class Session:
                 task.cancel()
 
     async def _say(self, message: dict[str, Any]) -> None:
+        if self._role != OWNER:
+            message = {key: _without_folder(each) for key, each in message.items()}
         await self._socket.send_text(json.dumps(message, ensure_ascii=False, allow_nan=False))
 
     async def _send(self) -> None:
@@ -106,6 +110,13 @@ class Session:
             await self._say({"id": id, "error": {"code": fault.code, "text": str(fault)}})
         except OSError as fault:
             await self._say({"id": id, "error": {"code": "internal", "text": str(fault)}})
+
+
+def _without_folder(values: Any) -> Any:
+    """What a guest is told of a file: its name.  [any]"""
+    if isinstance(values, dict) and isinstance(values.get(table.PATH), str):
+        return {**values, table.PATH: PurePath(values[table.PATH]).name}
+    return values
 
 
 def _read(text: str) -> tuple[int, str, dict[str, Any]]:

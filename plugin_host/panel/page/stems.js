@@ -83,7 +83,7 @@ class Stems extends HTMLElement {
     const url = at(`audio/stem/${about.split(" ").map(encodeURIComponent).join("/")}`), name = path.split(/[\\/]/).at(-1);
     const row = h("li", { "data-about": about });
     const link = h("a", { class: "button", href: url, download: name }, "WAV");
-    dragOut(link, `${variation}-${name}`, url);
+    dragOut(link, `${variation}-${name}`, url, path);
     row.append(button("▶", () => audition(url, row, null, null), { class: "round", "aria-label": `Play ${lane} of variation ${variation}` }),
       h("span", { class: "what" }, `${variation} ${lane}`), h("span", { class: "dim small" }, purity >= 0 ? `${number(100 * purity, 0)} % pure` : ""), link);
     return row;

@@ -154,17 +154,18 @@ class Ledger extends HTMLElement {
   show() {
     const lane = chosen(), stats = get("stats"), own = get("stats", lane), host = get("host", lane), ring = get("ring", lane), time = get("time", lane);
     const bars = (value) => {
-      const found = time && value > 0 ? number((value / 60000) * time.bpm / ((time.numerator * 4) / time.denominator), 2) : "0";
-      return found === "0" ? "" : `${found} ${found === "1" ? "bar" : "bars"}`;
+      const found = time && value > 0 ? (value / 60000) * time.bpm / ((time.numerator * 4) / time.denominator) : 0;
+      const text = number(found, found < 0.1 ? 3 : 2);
+      return !found ? "" : text === "0" ? "under 0.001 bars" : `${text} ${text === "1" ? "bar" : "bars"}`;
     };
     const show = (value) => (value === undefined || !(value > 0) ? "–" : ms(value));
     const capture = all("region").filter(([about]) => about.split(" ")[0] === lane).length, took = captureMs();
-    this.cell("Capture", show(took), capture ? `${capture} heard` : "your music", "from a file's upload until the engine has read it");
+    this.cell("Capture", show(took), bars(took) || (capture ? `${capture} heard` : "your music"), "from a file's upload until the engine has read it");
     this.cell("Queue", show(stats?.round_trip_ms), bars(stats?.round_trip_ms), "a question to the engine and its answer");
-    this.cell("Generate", show(stats?.step_ms), "a frame of 20 ms", "one step of the language model");
-    this.cell("Decode", show(stats?.decode_ms), "a frame of 20 ms", "the codec's time for one frame");
+    this.cell("Generate", show(stats?.step_ms), bars(stats?.step_ms), "one step of the language model, for 20 ms of music");
+    this.cell("Decode", show(stats?.decode_ms), bars(stats?.decode_ms), "the codec's time for 20 ms of music");
     this.cell("Ring", show(ring?.fill_ms), bars(ring?.fill_ms), "audio ready to play", ring?.fill_ms < 40 && get("lane", lane)?.state === "playing");
-    this.cell("Host", show(host?.block_ms), host?.rate_hz ? `${number(host.rate_hz / 1000, 1)} kHz` : "", "the host's block");
+    this.cell("Host", show(host?.block_ms), bars(host?.block_ms) || (host?.rate_hz ? `${number(host.rate_hz / 1000, 1)} kHz` : ""), "the host's block");
     const first = own && own.first_sound_seconds * 1000, change = own && own.change_seconds * 1000;
     this.cell("First sound", show(first), bars(first), "from play to the first block in the ring");
     this.cell("Change", show(change), bars(change), "from the last change of prompt, reference or parameter to its sound");

@@ -25,13 +25,22 @@ audio.addEventListener("ended", () => { sounding?.row.classList.remove("sounding
   if (sounding?.wave && sounding.form && audio.duration) sounding.wave.show(sounding.form, audio.currentTime / audio.duration);
 })();
 
-// A link that is also dragged out as a file.
-export function dragOut(node, name, url) {
+// Runs once, when a row first comes into view.
+function seen(row, run) {
+  const look = new IntersectionObserver(([{ isIntersecting }]) => { if (isIntersecting) { look.disconnect(); run().catch(() => {}); } });
+  look.observe(row);
+}
+
+// A link that is also dragged out as a file. Chromium hands a download to other programs on Windows and macOS alone; on
+// Linux they get the text: the address of the file on this machine.
+export function dragOut(node, name, url, path = "") {
   node.setAttribute("draggable", "true");
   node.addEventListener("dragstart", (event) => {
+    const here = path.startsWith("/") && ["127.0.0.1", "localhost", "[::1]"].includes(location.hostname);
     event.dataTransfer.effectAllowed = "copy";
     event.dataTransfer.setData("DownloadURL", `audio/wav:${name}:${url}`);
     event.dataTransfer.setData("text/uri-list", url);
+    if (here) event.dataTransfer.setData("text/plain", `file://${path.split("/").map(encodeURIComponent).join("/")}`);
   });
 }
 
@@ -137,12 +146,14 @@ class Takes extends HTMLElement {
     const url = at(`audio/take/${node.take}`), name = `take-${node.take}.wav`;
     const wave = h("file-wave", { "aria-label": `Waveform of take ${node.take}` });
     const row = h("li", { class: `take${node.discarded ? " rejected" : ""}`, tabindex: 0, "data-stamp": stamp });
+    const drawn = async () => { wave.own ??= await picture(`picture/take/${node.take}`); wave.show(wave.own); };
+    if (node.path) seen(row, drawn);
     const mark = (verb, on) => ask(`/segue/takes/${verb}`, { take: node.take, on: on ? 1 : 0 });
     const label = `${node.lane ? `${node.lane} ` : ""}${node.take}${node.letter}`;
     const link = h("a", { class: "button", href: url, download: name, title: "Download, or drag it into your DAW" }, "WAV");
-    dragOut(link, name, url);
+    dragOut(link, name, url, node.path);
     row.append(
-      button("▶", async () => { wave.own ??= await picture(`picture/take/${node.take}`); wave.show(wave.own); audition(url, row, wave, wave.own); }, { class: "round", "aria-label": `Play take ${label}`, disabled: !node.path }),
+      button("▶", async () => { await drawn(); audition(url, row, wave, wave.own); }, { class: "round", "aria-label": `Play take ${label}`, disabled: !node.path }),
       h("div", { class: "what" }, h("strong", {}, `Take ${label}`), h("span", { class: "dim small" }, `bar ${node.start_bar + 1}, ${node.bars} bars, ${number(node.bpm, 2)} bpm, seed ${node.seed}`), h("span", { class: "small words" }, node.prompt)),
       wave,
       h("div", { class: "row tight marks" },

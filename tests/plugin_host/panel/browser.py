@@ -21,7 +21,8 @@ SECONDS = 30.0
 
 
 class Browser:
-    """One page; also a context manager. `errors` has what the page's console said of faults."""
+    """One page; also a context manager. `errors` has what the page's console said of faults, `drags`
+    what was dragged, by its kind."""
 
     def __init__(self, folder: Path, width: int = 1280, height: int = 800, dark: bool = True) -> None:
         options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0", "--mute-audio",
@@ -30,6 +31,7 @@ class Browser:
         self._process = subprocess.Popen([PROGRAM, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         self._ids = itertools.count(1)
         self.errors: list[str] = []
+        self.drags: list[dict[str, str]] = []
         self._socket = self._connect(folder / "DevToolsActivePort")
         for method in ("Page.enable", "Runtime.enable", "Log.enable", "DOM.enable"):
             self.call(method)
@@ -82,6 +84,8 @@ class Browser:
         if said.get("method") == "Runtime.exceptionThrown":
             details = said["params"]["exceptionDetails"]
             self.errors.append(details.get("exception", {}).get("description") or details["text"])
+        if said.get("method") == "Input.dragIntercepted":
+            self.drags.append({each["mimeType"]: each["data"] for each in said["params"]["data"]["items"]})
         if said.get("method") == "Log.entryAdded" and said["params"]["entry"]["level"] == "error":
             self.errors.append(said["params"]["entry"]["text"] + " " + said["params"]["entry"].get("url", ""))
 
@@ -118,6 +122,23 @@ class Browser:
 
     def type(self, text: str) -> None:
         self.call("Input.insertText", text=text)
+
+    def drag(self, selector: str) -> dict[str, str]:
+        """Drag an element with the mouse, as long as it takes; what another program would get, by its kind."""
+        self.call("Input.setInterceptDrags", enabled=True)
+        known, deadline = len(self.drags), time.monotonic() + SECONDS
+        while len(self.drags) == known:
+            assert time.monotonic() < deadline, f"{selector} cannot be dragged"
+            x, y = self.js(f"(() => {{ const box = document.querySelector({selector!r}).getBoundingClientRect(); "
+                           "return [box.left + box.width / 2, box.top + box.height / 2]; })()")  # fmt: skip
+            for kind, move in (("mousePressed", 0), *(("mouseMoved", each) for each in (5, 20, 60))):
+                self.call(
+                    "Input.dispatchMouseEvent", type=kind, x=x + move, y=y, button="left", buttons=1, clickCount=1
+                )
+            time.sleep(0.2)
+            self.call("Input.dispatchMouseEvent", type="mouseReleased", x=x + 60, y=y, button="left", clickCount=1)
+        self.call("Input.setInterceptDrags", enabled=False)
+        return self.drags[-1]
 
     def choose_file(self, selector: str, path: Path) -> None:
         found = self.call("Runtime.evaluate", expression=f"document.querySelector({selector!r})")["result"]

@@ -220,7 +220,7 @@ class Story:
 
 
 def main(pictures: Path) -> None:
-    """The story, once."""
+    """The story, once: while a lane plays, then what is made of it, then a model that is not there."""
     pictures.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as work,
@@ -243,6 +243,22 @@ def main(pictures: Path) -> None:
         story.mix()
         story.shot("mix", ".lane .dials")
         story.learn(card["JACK_DEFAULT_SERVER"])
+        print("the page's errors:", browser.errors)
+    made(pictures)
+    failing(pictures)
+
+
+def made(pictures: Path) -> None:
+    """Takes, stems, a jam, and another model."""
+    with (
+        tempfile.TemporaryDirectory() as work,
+        dummy_card(f"panel{os.getpid()}") as card,
+        panel(Path(work), "--port", str(free_port()), environment=card) as address,
+        Browser(Path(work) / "chromium") as browser,
+    ):
+        browser.open(address)
+        story = Story(browser, pictures)
+        story.play("")
         story.take()
         story.shot("takes", "#takes")
         story.stems()
@@ -262,7 +278,6 @@ def main(pictures: Path) -> None:
         story.shot("loading")
         browser.wait("/float32/.test(document.querySelector('.model').textContent)", 90)
         print("the page's errors:", browser.errors)
-    failing(pictures)
 
 
 def failing(pictures: Path) -> None:

@@ -74,6 +74,18 @@ def test_a_knob_is_learned_on_the_page(rig: Rig, page: Browser) -> None:
     assert [each.message for each in rig.engine.came].count(messages.LANE_STOP) == played
 
 
+def test_a_take_is_dragged_out_as_a_file(rig: Rig, page: Browser) -> None:
+    """Chromium gives other programs a download on Windows and macOS, on Linux the text alone."""
+    page.js("import('./takes.js').then(({ dragOut }) => { const link = document.createElement('a'); link.id = 'out'; "
+            "link.style = 'position: fixed; inset: 0 auto auto 0; width: 90px; height: 40px; z-index: 99'; "
+            "link.href = 'audio/take/1'; document.body.append(link); "
+            "dragOut(link, 'take-1.wav', link.href, '/home/me/no #1.wav'); })")  # fmt: skip
+    dragged = page.drag("#out")
+    assert dragged["text/plain"] == "file:///home/me/no%20%231.wav"
+    assert dragged["text/uri-list"] == f"{rig.owner}audio/take/1"
+    page.js("document.getElementById('out').remove()")
+
+
 @pytest.mark.parametrize("width", [375, 1280])
 def test_nothing_sticks_out(page: Browser, width: int) -> None:
     page.size(width, 800)

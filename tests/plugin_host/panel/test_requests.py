@@ -157,6 +157,14 @@ def test_guests_look_and_change_nothing(rig: Rig) -> None:
         assert all(each.message.asks or each.message.address == "/segue/ping" for each in rig.engine.came[before:])
 
 
+def test_guests_see_the_names_of_files_alone(rig: Rig) -> None:
+    rig.state.put("stem", {"variation": 1, "path": "/home/me/secret/1-bass.wav"}, "1 1 bass")
+    for address, path in ((rig.owner, "/home/me/secret/1-bass.wav"), (rig.guest, "1-bass.wav")):
+        with Page(address) as page:
+            page.wait(lambda page=page: ("stem", "1 1 bass") in page.states)
+            assert page.states["stem", "1 1 bass"]["path"] == path
+
+
 def test_an_upload_is_described_and_rubbish_refused(rig: Rig) -> None:
     said = post(rig.owner, wave(), "..%2F..%2Ftone.wav")
     assert (said["name"], said["seconds"], said["channels"]) == ("tone.wav", 2.0, 2)
