@@ -14,7 +14,7 @@ SHARE = 0.95  # of the measurements that must fit
 UNKNOWN_SECONDS = 1.5  # before the first: late answers are worse than old ones
 SPARE_SECONDS = 0.15  # for the message, the ring and the next turn of the session
 SPREAD = 1.3  # over the measured time
-NEEDS_MAX = 8  # of the engine's own figures
+NEEDS_MAX = 4  # of the engine's own figures; the first, of a lane that has just opened, is the longest
 SLOWER_MOST = 2  # doublings of the interval between listenings
 REHEARSED_FACTOR = 2.0  # a rehearsed generation is one measurement; the first answer was seen to take 1.7 times as long
 

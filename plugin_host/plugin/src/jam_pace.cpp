@@ -8,7 +8,7 @@ namespace segue {
 
 namespace {
 
-constexpr size_t kept_seconds = 40, kept_needs = 8;
+constexpr size_t kept_seconds = 40, kept_needs = 4;
 constexpr int slower_most = 2;  // doublings of the interval
 constexpr double unknown_seconds = 1.5, spare_seconds = 0.15, share = 0.95;
 constexpr double spread = 1.3;  // over the measured time

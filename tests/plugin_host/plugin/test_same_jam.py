@@ -157,7 +157,7 @@ def test_the_knobs_have_the_same_names() -> None:
         [-1, -1, *[0] * 5],
     ],
 )
-@pytest.mark.parametrize("needs", [[], [0.9, 0.7], [5.0] + [0.3] * 8])
+@pytest.mark.parametrize("needs", [[], [0.9, 0.7], [5.0] + [0.3] * 4])
 @pytest.mark.parametrize("bpm", [60.0, 93.7, 200.0])
 def test_both_take_as_long(core: ctypes.CDLL, seconds: list[float], needs: list[float], bpm: float) -> None:
     known, grid = timing.JamTiming(), Grid(48_000, bpm, Signature(7, 8))
