@@ -34,6 +34,10 @@ LANE_PLAY = rows.request(
         rows.figure("start_beats", "beat on which the first sample sounds", "beats"),
         rows.count("generation", "of the plan: audio of an older one is not played"),
         rows.count("seed", "the same seed and inputs give the same music"),
+        rows.bounded("late", "i", "1: too late for its place; `start_beats` is the next such place, in a loop maybe "
+                     "the same beat of the next pass", 0, 1),
+        rows.figure("needs_seconds", "how far ahead of its beat such a play must come to be in time, by what is "
+                    "measured now", "s"),
     ),
     meaning="Starts the stream. In continue mode the first sample follows the region's last one. A stream already "
     "playing continues until the new one starts.", slow=True, progress="once, with the beat on which it begins",

@@ -160,11 +160,16 @@ def heard(values: Mapping[str, Any]) -> CommandHeard:
 
 
 class Play(NamedTuple):
-    """Where and how a stream starts."""
+    """Where and how a stream starts; `late` 1: not in time for its place, but for the next such one.
+
+    `needs_seconds`: how far ahead of the host such a play must come to be in time.
+    """
 
     start_beats: float
     generation: int
     seed: int
+    late: int
+    needs_seconds: float
 
 
 class LaneStatus(NamedTuple):

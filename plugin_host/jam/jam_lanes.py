@@ -36,6 +36,7 @@ class Result:
     bar: int
     seconds: float | None = None
     fault: str = ""
+    needs_seconds: float = 0.0  # how far ahead of its bar the engine wants such an order
     heard: bool = True  # False: the player's music was too quiet to go on from
 
 
@@ -54,6 +55,7 @@ class _Done:
     bar: int
     heard: bool = True
     waited_seconds: float = 0.0
+    needs_seconds: float = 0.0  # from the order on
 
 
 class JamLanes:
@@ -101,7 +103,8 @@ class JamLanes:
                 segment.unlink()
         self._note(order, done[0].heard)
         seconds = time.monotonic() - began - max(each.waited_seconds for each in done)
-        return Result(order, max(each.bar for each in done), seconds, heard=done[0].heard)
+        needs = max(each.needs_seconds for each in done)
+        return Result(order, max(each.bar for each in done), seconds, needs_seconds=needs, heard=done[0].heard)
 
     def _match(self, loudness_lufs: float) -> None:
         """Make an accompaniment a little softer than the player: without an audio prompt the engine knows no level."""
@@ -119,7 +122,7 @@ class JamLanes:
             self._plays += 1
 
     def _do(self, order: Order, number: int, name: str, beats_per_bar: float) -> _Done:
-        session, at = self.sessions[number], f"bar {order.bar}"
+        began, session, at = time.monotonic(), self.sessions[number], f"bar {order.bar}"
         if isinstance(order, Stop):
             session.client.stop(session.lane, at)
             return _Done(order.bar)
@@ -134,8 +137,11 @@ class JamLanes:
             session.client.call(messages.REGION_CLEAR, session.lane, role, at)
         seed = (self._seed + SEED_STEP * (self._plays * len(self.sessions) + number)) % SEEDS
         session.set("seed", seed)
+        handed_seconds = time.monotonic() - began
         answer = session.play(at, order.bars if isinstance(order, Answer) else 0, beats_per_bar)
-        return _Done(round(answer.start_beats / beats_per_bar), heard)
+        return _Done(
+            round(answer.start_beats / beats_per_bar), heard, needs_seconds=handed_seconds + answer.needs_seconds
+        )
 
     def _follow(self, session: LaneSession, bar: int, name: str, beats_per_bar: float) -> _Done:
         """A new melody or style for the music that plays."""

@@ -145,7 +145,9 @@ class OrderRunner:
     def _take(self, result: Result, plan: Plan) -> None:
         order, beats = result.order, self._time.beats
         sent = self._sent.pop(order, beats)
-        took = {} if self._timing.fixed or result.seconds is None else {"seconds": round(result.seconds, 4)}
+        took = {} if self._timing.fixed or result.seconds is None else {
+            "seconds": round(result.seconds, 4), "needs_seconds": round(result.needs_seconds, 4)
+        }  # fmt: skip
         self._notes.note(
             "result", sent, order=_name(order), asked=order.bar, bar=result.bar, fault=result.fault, **took
         )
@@ -159,6 +161,8 @@ class OrderRunner:
             return
         if result.seconds is not None and not isinstance(order, Stop):
             self._timing.took(result.seconds)
+            if isinstance(order, PLAYS):
+                self._timing.needs(result.needs_seconds)
         if result.bar > order.bar:
             allowed = (order.bar * self._time.per_bar - sent) * 60 / Fraction(self._time.grid.tempo_bpm)
             self._timing.was_late(float(allowed))

@@ -13,7 +13,8 @@ MEASUREMENTS_MAX = 40  # measurements
 SHARE = 0.95  # of the measurements that must fit
 UNKNOWN_SECONDS = 1.5  # before the first: late answers are worse than old ones
 SPARE_SECONDS = 0.15  # for the message, the ring and the next turn of the session
-SPREAD = 1.3  # the engine begins only where so many times its own slowest start fits (engine/serve/lane/timing.py)
+SPREAD = 1.3  # over the measured time
+NEEDS_MAX = 4  # of the engine's own figures; the first, of a lane that has just opened, is the longest
 SLOWER_MOST = 2  # doublings of the interval between listenings
 REHEARSED_FACTOR = 2.0  # a rehearsed generation is one measurement; the first answer was seen to take 1.7 times as long
 
@@ -28,12 +29,18 @@ class JamTiming:
         self._fixed = fixed_seconds
         self._behind = behind_seconds
         self._seconds: deque[float] = deque(maxlen=MEASUREMENTS_MAX)
+        self._needs: deque[float] = deque(maxlen=NEEDS_MAX)
         self._slower = 0  # how often the interval was doubled
 
     def took(self, seconds: float) -> None:
         """Add a measurement.  [main]"""
         if self._fixed is None:
             self._seconds.append(seconds)
+
+    def needs(self, seconds: float) -> None:
+        """The engine begins only what comes so far ahead of its beat, whatever it takes in the end.  [main]"""
+        if self._fixed is None:
+            self._needs.append(seconds)
 
     def rehearsed(self, seconds: float) -> None:
         """A generation that nobody hears took so long: the first one that is heard is given more.  [main]"""
@@ -65,7 +72,8 @@ class JamTiming:
     def lead_beats(self, grid: Grid) -> int:
         """How many beats before a bar line Segue must listen to play there: 1 or more.  [any]"""
         spread = SPREAD if self._seconds else 1.0
-        return max(1, math.ceil(seconds_to_beats(self._needs_seconds(spread), grid.tempo_bpm)))
+        seconds = max(spread * self.p95_seconds, *self._needs, 0.0)
+        return max(1, math.ceil(seconds_to_beats(seconds + self._rest_seconds, grid.tempo_bpm)))
 
     def listen_every_bars(self, bars: int, grid: Grid) -> int:
         """The interval between listenings: the one wished for, longer on a machine that takes longer or falls behind.
@@ -73,8 +81,9 @@ class JamTiming:
         [any]
         """
         bar_seconds = beats_to_seconds(grid.signature.beats_per_bar, grid.tempo_bpm)
-        return max(bars, math.ceil(Fraction(self._needs_seconds(1.0)) / bar_seconds)) * 2**self._slower
+        return max(bars, math.ceil(Fraction(self.p95_seconds + self._rest_seconds) / bar_seconds)) * 2**self._slower
 
-    def _needs_seconds(self, spread: float) -> float:
-        """From the last sample that is listened to, to its music."""
-        return spread * self.p95_seconds + SPARE_SECONDS + self._behind
+    @property
+    def _rest_seconds(self) -> float:
+        """Between the last sample that is listened to and its music, beside the generation."""
+        return SPARE_SECONDS + self._behind

@@ -14,11 +14,11 @@ from bridge.control.arguments import NOW, At
 from bridge.time.transport import Transport
 from engine.serve.lane.meeting import Arrival, Meeting
 from engine.serve.lane_settings import Depth, LaneSettings, Update
-from engine.serve.timeline.due import Due, ahead_samples, due_at
+from engine.serve.timeline.due import Due, ahead_samples, due_at, passes_ahead
 from engine.serve.timeline.phase_in import PhaseIn
 from engine.serve.timeline.samples import StreamSample
 
-Begun = Callable[[float, int, int], object]  # start_beats, generation, seed
+Begun = Callable[[float, int, int, int, float], object]  # start_beats, generation, seed, late, needs_seconds
 Failed = Callable[[Exception], object]
 
 
@@ -36,14 +36,16 @@ class PlayOrder:
     begun: Begun
     failed: Failed
     answered: bool = field(init=False, default=False)
-    needs_seconds: float = field(init=False, default=0.0)  # from its begin to its first block
+    needs_seconds: float = field(init=False, default=0.0)  # how far ahead of the host it must come
     beginning: PhaseIn = field(init=False, default_factory=PhaseIn)  # the audio prompt
+    late: bool = field(init=False, default=False)  # the beat asked for was missed
+    seek_id: int = field(init=False, default=0)  # the host's when it begins, if its loop leads there
 
     def begin(self, generation: int) -> None:
         """Answer that it plays."""
         if not self.answered:
             self.answered = True
-            self.begun(float(self.start_beats), generation, self.seed)
+            self.begun(float(self.start_beats), generation, self.seed, int(self.late), self.needs_seconds)
 
     def fail(self, error: Exception) -> None:
         """Answer that it failed, unless already answered."""
@@ -51,8 +53,9 @@ class PlayOrder:
             self.answered = True
             self.failed(error)
 
-    def move_to(self, start_beats: Fraction) -> None:
-        """Move the start; the length stays."""
+    def move_to(self, start_beats: Fraction, seek_id: int, late: bool = False) -> None:
+        """Move the start, to the pass of the host's loop with that seek id; the length stays."""
+        self.seek_id, self.late = seek_id, late
         if self.end_beats is not None:
             self.end_beats += start_beats - self.start_beats
         self.start_beats = start_beats
@@ -173,10 +176,15 @@ class Command:
     def go_to(self, due: Due, transport: Transport) -> None:
         """Take effect at `due`.  [generate]"""
         self.due, self.ahead, self.fresh = due, ahead_samples(due, transport), True
-        if self.order is not None:
-            self.order.move_to(due.beats)
+        self._place(transport)
         if self.then is not None:
             self.then.end_on(self._end(transport), transport)
+
+    def _place(self, transport: Transport) -> None:
+        """A play begins on the due beat, in the pass of the host's loop in which that lies."""
+        if self.order is not None:
+            passes = 0 if self.past and self.explicit else passes_ahead(self.due, transport)
+            self.order.move_to(self.due.beats, transport.seek_id + passes, self.due.late)
 
     def _end(self, transport: Transport) -> Due:
         """The due beat `length_beats` after this one, counted through the host's loop."""
@@ -204,6 +212,7 @@ class Command:
         self.due = Due(self.due.beats, self.due.late)
         if self.explicit:
             self.look(transport)
+            self._place(transport)
         else:
             self.aim(transport, margin_samples(self, transport))
 

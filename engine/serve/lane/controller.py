@@ -210,7 +210,8 @@ class LaneController:
         self.scheduler.begins(command, renderer, before, transport)
         same = before is not None and before.placement.seek_id == placement.seek_id
         end = before.placement.end_samples if before is not None and same else ENDLESS
-        renderer.output.announce(min(placement.start_samples, end), self._next_plan_revision())
+        begin = min(placement.start_samples, end)
+        renderer.output.announce(begin, self._next_plan_revision(), host=position_of(transport))
         self._change_state(PREPARING, float(order.start_beats), left_aside(renderer.model, settings))
         begin_behind(renderer, command, transport, self._plan_revision)
 
@@ -261,9 +262,12 @@ class LaneController:
         if self._waiting_from is not None and self.renderer is not None:
             ready_noted(self.renderer, self.timing, now - self._waiting_from, self._state == PREPARING)
             self._waiting_from = None
-        if self._state == PREPARING and order is not None:
+        if self._state == PREPARING and order is not None and self.renderer is not None:
             self.timing.begun_after(now - order.ordered_seconds)
             self._change_state(PLAYING, float(order.start_beats), self.retries.came_back())
+            rate = self.lane.ring.form.sample_rate_hz
+            unheard, reads = self.renderer.placement.unheard_samples / rate, self.renderer.region is not None
+            order.need(self.timing.begin_seconds(reads, unheard))
             order.begin(self._plan_revision)
 
     def _maybe_end(self, renderer: StreamRenderer, transport: Transport) -> None:

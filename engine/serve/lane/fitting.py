@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bridge.time import units
 from bridge.time.transport import Transport
 from engine.serve.lane.command import PlayOrder
@@ -65,11 +67,27 @@ def loop_samples(transport: Transport, curve: TempoCurve | None = None) -> tuple
     return (start, end) if end > start else None
 
 
+def ends_before_a_pass(renderer: StreamRenderer, stream_sample: StreamSample) -> bool:
+    """Whether the host's loop leads back between the music's end and a stream sample: the host must hear of that end.
+
+    [generate]
+    """
+    loop, placement = renderer.output.loop, renderer.placement
+    return loop is not None and placement.end_samples < loop[1] <= placement.host_of(stream_sample)
+
+
 def placement_of(order: PlayOrder, curve: TempoCurve, transport: Transport) -> StreamPlacement:
-    """The placement of an order's music on the host's tempo curve; endless if a loop hides its end.  [generate]"""
+    """The placement of an order's music on the host's tempo curve; endless if a loop hides its end.
+
+    Music for a later pass of the loop lies behind its end, as the present pass counts.  [generate]
+    """
     start, zero = (curve.sample_at(order.start_beats - ahead) for ahead in (0, order.beginning.ahead_beats))
     end = ENDLESS if order.end_beats is None else curve.sample_at(order.end_beats)
     loop = loop_samples(transport, curve)
     if loop is not None and start < loop[1] < end and transport.position_samples < loop[1]:
         end = ENDLESS
-    return StreamPlacement(curve, zero, end, transport.seek_id, StreamSample(start - zero))
+    placement = StreamPlacement(curve, zero, end, transport.seek_id, StreamSample(start - zero))
+    passes = order.seek_id - transport.seek_id
+    if loop is None or passes <= 0 or not loop[0] <= start < loop[1]:
+        return placement
+    return replace(placement.later(loop[1] - loop[0], -passes), seek_id=transport.seek_id)

@@ -274,7 +274,9 @@ class HostFollower:
         if not renderer.output.stream_made or cut <= placement.start_samples:
             placement = placement if self._begun(renderer, transport) else self._placement_on(transport)
             renderer.output.loop_changed(loop_samples(transport, self.curve(transport)))
-            renderer.restart(self._request.settings_from(placement.unheard_samples), placement, plan_revision)
+            renderer.restart(
+                self._request.settings_from(placement.unheard_samples), placement, plan_revision, position_of(transport)
+            )
             return
         settings = self._request.settings_from(renderer.placement.stream_of(cut))
         renderer.retake(position_of(transport), cut, settings, placement, plan_revision)
@@ -287,7 +289,7 @@ class HostFollower:
         plan_revision, placement = self._next_plan_revision(), self._placement_here(renderer, transport)
         if stream_sample <= placement.unheard_samples:
             renderer.output.loop_changed(loop_samples(transport, self.curve(transport)))
-            renderer.restart(settings, placement, plan_revision)
+            renderer.restart(settings, placement, plan_revision, position_of(transport))
             return
         renderer.retake_at(position_of(transport), stream_sample, settings, placement, plan_revision)
 
@@ -300,7 +302,9 @@ class HostFollower:
             or not renderer.output.stream_made
             or made_from_start(renderer, transport, to, self._timing)
         ):
-            renderer.restart(self._request.settings_from(placement.unheard_samples), placement, plan_revision)
+            renderer.restart(
+                self._request.settings_from(placement.unheard_samples), placement, plan_revision, position_of(transport)
+            )
         elif to >= placement.end_samples:
             renderer.output.host_beyond_end(placement)
         else:

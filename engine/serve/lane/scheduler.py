@@ -22,6 +22,7 @@ from bridge.time.transport import Transport
 from engine.serve.faults import Overtaken
 from engine.serve.lane.command import Command
 from engine.serve.lane.commands import Commands, Times, newest
+from engine.serve.lane.fitting import ends_before_a_pass
 from engine.serve.lane.lane import Lane
 from engine.serve.lane.levels import SOON_SECONDS, Levels, gain_points
 from engine.serve.lane.meeting import held
@@ -268,7 +269,7 @@ class CommandScheduler:
     ) -> bool:
         covered = stream_sample <= renderer.output.stream_made
         if command.order is not None:
-            return covered or renderer.output.finished
+            return covered or (renderer.output.finished and not ends_before_a_pass(renderer, stream_sample))
         ahead = (stream_sample - renderer.placement.stream_of(position_of(transport))) / transport.sample_rate_hz
         if self._is_slow(command):
             rests = self._renewal.rests(ahead, self._timing.margin_seconds)

@@ -143,7 +143,8 @@ class RingOutput:
     def steer(self, stream_sample: StreamSample, placement: StreamPlacement) -> None:
         """Change the placement of the same pass from a stream sample on; made music stays."""
         self.placement = placement
-        self.writing = replace(placement, zero_samples=self.writing.zero_samples, seek_id=self.writing.seek_id)
+        passes, later = self.writing.seek_id - placement.seek_id, placement.zero_samples - self.writing.zero_samples
+        self.writing = replace(placement.later(later), seek_id=placement.seek_id + passes)
         self.beat_map.lay(stream_sample, self.writing)
 
     def join(self, placement: StreamPlacement, loop: tuple[HostSample, HostSample] | None, host: HostSample) -> None:
@@ -189,7 +190,9 @@ class RingOutput:
             self.go_on_at(begin)
         out, first = self._stage.feed(audio, begin, self.stream_end)
         early = min(max(0, self.placement.unheard_samples - first), len(out))
-        self.stream_written = StreamSample(self.stream_written + early)
+        before, self.stream_written = self.stream_written, StreamSample(self.stream_written + early)
+        if early:
+            self._wrap(self.writing.host_of(before))
         self._pending = torch.cat([self._pending, out[early:]])
 
     @operation
@@ -240,8 +243,7 @@ class RingOutput:
         start, end = self.loop
         while from_samples < end <= self.writing.host_of(self.stream_written):
             wrap = self.writing.stream_of(end)
-            zero = HostSample(self.writing.zero_samples - (end - start))
-            self.writing = replace(self.writing, zero_samples=zero, seek_id=self.writing.seek_id + 1)
+            self.writing = self.writing.later(end - start)
             self.beat_map.lay(max(wrap, self._stream_begun), self.writing)
             from_samples = start
 
@@ -269,15 +271,16 @@ class RingOutput:
 
     @operation
     def passed(self, transport: Transport) -> bool:
-        """Follow the host's new seek id; True if it is the loop pass that was written ahead."""
+        """Follow the host's new seek id; True for a loop pass that was written ahead, or whose end was the music's."""
         passes = transport.seek_id - self.placement.seek_id
-        if self.loop is None or not 0 < passes <= self.writing.seek_id - self.placement.seek_id:
+        if self.loop is None or passes <= 0:
             return False
         start, end = self.loop
+        if passes > self.writing.seek_id - self.placement.seek_id and self.placement.end_samples > end:
+            return False
         if not 0 <= transport.position_samples - start < PASS_SECONDS * transport.sample_rate_hz:
             return False
-        zero = HostSample(self.placement.zero_samples - passes * (end - start))
-        self.placement = replace(self.placement, zero_samples=zero, seek_id=transport.seek_id)
+        self.placement = self.placement.later(end - start, passes)
         plan = self.ring.plan
         if plan.seek_id <= transport.seek_id:  # else the plan is for a later pass and stays
             begin = HostSample(plan.from_samples) if plan.seek_id == transport.seek_id else start
@@ -286,9 +289,23 @@ class RingOutput:
         return True
 
     @operation
-    def announce(self, from_samples: HostSample, plan_revision: int, placement: StreamPlacement | None = None) -> None:
-        """Send the host a plan: older blocks count up to `from_samples`."""
+    def announce(
+        self,
+        from_samples: HostSample,
+        plan_revision: int,
+        placement: StreamPlacement | None = None,
+        host: HostSample | None = None,
+    ) -> None:
+        """Send the host a plan: older blocks count up to `from_samples`.
+
+        Of music that begins, `host` is where its host is; it may begin a loop pass later.
+        """
         placement = placement or self.placement
+        if host is not None and self.loop is not None and host < self.loop[1] <= placement.start_samples:
+            self._wrap(host)
+            length = self.loop[1] - self.loop[0]
+            placement = placement.later(length, (placement.start_samples - self.loop[0]) // length)
+            from_samples = placement.start_samples
         plan = PlaybackPlan(
             plan_revision, True, from_samples, placement.start_samples, placement.end_samples, placement.seek_id
         )

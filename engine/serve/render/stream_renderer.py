@@ -148,12 +148,17 @@ class StreamRenderer:
     # -- regeneration -----------------------------------------------------------------------------------
 
     @operation
-    def restart(self, settings: LaneSettings, placement: StreamPlacement, plan_revision: int) -> None:
-        """Restart from the first frame, with other settings or another placement; nothing was heard yet."""
+    def restart(
+        self, settings: LaneSettings, placement: StreamPlacement, plan_revision: int, host: HostSample | None = None
+    ) -> None:
+        """Restart from the first frame, with other settings or another placement; nothing was heard yet.
+
+        For a host at `host`; the music then may begin a loop pass later.
+        """
         self.settings = settings
         self.output.fader.moved()
         self._begin(placement)
-        self.output.announce(placement.start_samples, plan_revision)
+        self.output.announce(placement.start_samples, plan_revision, host=host)
 
     @operation
     def redraw(self, settings: LaneSettings) -> bool:

@@ -114,6 +114,14 @@ def ahead_samples(due: Due, transport: Transport) -> int | None:
     return loop.end - here + (max(passes, 1) - 1) * loop.length + place - loop.start
 
 
+def passes_ahead(due: Due, transport: Transport) -> int:
+    """How often the host passes its loop's end before it reaches a due beat; 0 if it will not reach it.  [any]"""
+    ahead, loop = ahead_samples(due, transport), loop_ahead(transport)
+    if ahead is None or loop is None:
+        return 0
+    return max(0, (transport.position_samples + ahead - loop.start) // loop.length)
+
+
 def advanced_samples(before: Transport, now: Transport) -> int | None:
     """Samples that the host advanced between two snapshots, through loop passes; None for a jump.  [any]"""
     if now.seek_id == before.seek_id:

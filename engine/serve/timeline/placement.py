@@ -64,6 +64,12 @@ class StreamPlacement:
         """Host position of the first heard sample.  [any]"""
         return self.host_of(self.unheard_samples)
 
+    def later(self, samples: int, passes: int = 1) -> StreamPlacement:
+        """The same music as a pass later sees it: a loop of so many samples has led back the host.  [any]"""
+        end = self.end_samples if self.end_samples == ENDLESS else HostSample(self.end_samples - passes * samples)
+        zero = HostSample(self.zero_samples - passes * samples)
+        return replace(self, zero_samples=zero, end_samples=end, seek_id=self.seek_id + passes)
+
     def stream_of(self, position: HostSample) -> StreamSample:
         """The stream sample that sounds at a host position of this pass.  [any]"""
         return StreamSample(position - self.zero_samples)

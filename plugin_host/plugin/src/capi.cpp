@@ -157,9 +157,11 @@ int segue_jam_leak(const float* in, float* own, int n, int rate, float* out) {
 }
 
 // Lead in beats and interval in bars after these measurements, in seconds; after a negative one the engine fell behind,
-// after 0 it did not.
-void segue_jam_pace(const double* seconds, int count, double tempo_bpm, double beats_per_bar, int bars, int* out) {
+// after 0 it did not. `needs`: what the engine needs, by itself.
+void segue_jam_pace(const double* seconds, int count, const double* needs, int n_needs, double tempo_bpm,
+                    double beats_per_bar, int bars, int* out) {
     JamPace pace;
+    for (int i = 0; i < n_needs; ++i) pace.needs(needs[i]);
     for (int i = 0; i < count; ++i) {
         if (seconds[i] > 0)
             pace.took(seconds[i]);

@@ -8,16 +8,21 @@ namespace segue {
 
 namespace {
 
-constexpr size_t kept_seconds = 40;
+constexpr size_t kept_seconds = 40, kept_needs = 4;
 constexpr int slower_most = 2;  // doublings of the interval
 constexpr double unknown_seconds = 1.5, spare_seconds = 0.15, share = 0.95;
-constexpr double spread = 1.3;  // the engine begins only where so many times its own slowest start fits
+constexpr double spread = 1.3;  // over the measured time
 
 }  // namespace
 
 void JamPace::took(double seconds) {
     seconds_.push_back(seconds);
     if (seconds_.size() > kept_seconds) seconds_.pop_front();
+}
+
+void JamPace::needs(double seconds) {
+    needs_.push_back(seconds);
+    if (needs_.size() > kept_needs) needs_.pop_front();
 }
 
 void JamPace::listened(bool fell_behind) {
@@ -32,8 +37,9 @@ double JamPace::p95_seconds() const {
 }
 
 int JamPace::lead_beats(double tempo_bpm) const {
-    const double needs = (seconds_.empty() ? 1.0 : spread) * p95_seconds() + spare_seconds;
-    return std::max(1, static_cast<int>(std::ceil(needs * tempo_bpm / 60)));
+    double ahead = (seconds_.empty() ? 1.0 : spread) * p95_seconds();
+    for (const double needed : needs_) ahead = std::max(ahead, needed);
+    return std::max(1, static_cast<int>(std::ceil((ahead + spare_seconds) * tempo_bpm / 60)));
 }
 
 int JamPace::every_bars(int bars, double beats_per_bar, double tempo_bpm) const {

@@ -154,6 +154,8 @@ private:
 class JamPace {
 public:
     void took(double seconds);
+    // The engine begins only what comes so far ahead of its beat, whatever it takes in the end.
+    void needs(double seconds);
     void was_late(double allowed_seconds) { took(allowed_seconds); }
     // The music since the last listening was whole, or the engine fell behind and left gaps.
     void listened(bool fell_behind);
@@ -162,7 +164,7 @@ public:
     int every_bars(int bars, double beats_per_bar, double tempo_bpm) const;
 
 private:
-    std::deque<double> seconds_;
+    std::deque<double> seconds_, needs_;
     int slower_ = 0;  // how often the interval was doubled
 };
 

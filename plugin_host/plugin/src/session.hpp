@@ -146,7 +146,7 @@ private:
     double jam_beats(int64_t bar, double beat) const;
     int64_t jam_sample(int64_t bar, double beat) const;
     int64_t jam_offset(double beats) const;
-    int64_t jam_bar_of(double beats) const;
+    int64_t jam_bar_of(double beats, const JamOrder& order, bool late) const;
     int64_t host_bar(int64_t bar) const;
     void show_jam(int64_t position);
     // Its orders: session_orders.cpp.

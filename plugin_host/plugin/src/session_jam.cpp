@@ -168,12 +168,13 @@ int64_t Session::host_bar(int64_t bar) const {
     return ahead && at >= end ? played.cycle_first + (at - end) % played.cycle_bars : at;
 }
 
-// A bar of the jam from a beat of the engine's, which lies in this pass of the cycle or a later one.
-int64_t Session::jam_bar_of(double beats) const {
+// A bar of the jam from a beat of the engine's, which lies in this pass of the cycle or a later one: of an order that
+// was late, behind its bar.
+int64_t Session::jam_bar_of(double beats, const JamOrder& order, bool late) const {
     const JamMemory::Stretch& played = jam_->played;
     const auto from_first = beats - static_cast<double>(played.grid.bar_start_beats(0));
     int64_t bar = std::llround(from_first / static_cast<double>(played.grid.beats_per_bar())) + played.shift_bars - jam_->first_bar;
-    while (played.cycle_bars > 0 && bar < jam_->bar) bar += played.cycle_bars;
+    while (played.cycle_bars > 0 && (bar < jam_->bar || (late && bar <= order.bar))) bar += played.cycle_bars;
     return bar;
 }
 

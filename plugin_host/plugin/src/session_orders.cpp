@@ -72,6 +72,7 @@ int64_t Session::answer(const JamOrder& order, const std::string& at) {
     const unsigned wanted = order.kind == JamOrder::answer ? 1u << go_on
                           : order.kind == JamOrder::vary   ? 1u << go_on | 1u << melody
                                                            : jam_reference();
+    const uint64_t began = monotonic_ns();
     unsigned gone = jam_->has;
     jam_->has = no_roles;
     if (const auto capture = jam_capture(order)) {
@@ -84,17 +85,19 @@ int64_t Session::answer(const JamOrder& order, const std::string& at) {
     const int64_t seed = (jam_seed() + seed_step * jam_->plays++) % seeds;
     if (!set_value(lane_parameter::seed.name, static_cast<double>(seed))) return -1;
     const int bars = order.kind == JamOrder::answer ? order.bars : 0;
+    const double handed = static_cast<double>(monotonic_ns() - began) / 1e9;
     const Answer played = link_.ask(address::lane_play, {lane_, at, bars}, slow_seconds);
     if (!played.good()) {
         refuse(played);
         return -1;
     }
+    jam_->pace.needs(handed + played.values.number(4));
     refusal_ = silent_looks_ = 0;
     playing_ = true;
     ended_ = resuming_ = sounding_ = false;
     end_beats_ = bars > 0 ? played.values.number(0) + bars * static_cast<double>(jam_->played.grid.beats_per_bar()) : -1;
     show(p_seed, static_cast<double>(played.values.whole(2)));
-    const int64_t bar = jam_bar_of(played.values.number(0));
+    const int64_t bar = jam_bar_of(played.values.number(0), order, played.values.whole(3) != 0);
     const int64_t from = jam_->first_bar + bar;
     jam_->memory->end_laps(from);
     jam_->memory->allow(from, bars > 0 ? from + bars : INT64_MAX);
@@ -116,7 +119,7 @@ int64_t Session::relisten(const JamOrder& order, const std::string& at) {
     if (!given.good()) return -1;
     jam_->has |= 1u << role;
     jam_->on_its_way = {began, 0, 0, before.values.whole(2), given.values.number(5)};
-    return jam_bar_of(given.values.number(5));
+    return jam_bar_of(given.values.number(5), order, given.values.whole(6) != 0);
 }
 
 // How long it took until the music behind its beat was made anew, without the time until the engine came to that beat.

@@ -79,7 +79,7 @@ def band(serve: Serve) -> Iterator[tuple[Endpoint, dict[str, Request], threading
         messages.LANE_STATUS.address: take("playing", 8.0, 1, 7, "", "a host plays it", "", "1", "1"),
         messages.LANE_SET.address: take("temperature", 1.1, 0.0, 0),
         messages.LANE_PROMPT.address: take(0.0, 0),
-        messages.LANE_PLAY.address: take(4.0, 1, 7),
+        messages.LANE_PLAY.address: take(4.0, 1, 7, 0, 0.5),
         messages.LANE_MUTE.address: take(16.0, 0),
         messages.REGION_FILE.address: take(4.0, 2, 48000, 2.0, "", 0.0, 0),
     }

@@ -45,7 +45,7 @@ def test_a_request_is_answered_with_its_id(serve: Serve) -> None:
 
 def test_defaults_and_either_number_type_reach_the_handler(serve: Serve) -> None:
     seen: list[Request] = []
-    _, peer = serve({messages.LANE_PLAY.address: lambda request: seen.append(request) or (0, 0, 0)})
+    _, peer = serve({messages.LANE_PLAY.address: lambda request: seen.append(request) or (0, 0, 0, 0, 0)})
     peer.ask(encode(messages.LANE_PLAY.address, [1.0, 3.0]))
     peer.ask(encode(messages.LANE_PLAY.address, [2, 3, "bar 7", 16.0]))
     assert (seen[0].whole("lane"), seen[0].at().word, seen[0].whole("bars")) == (3, "now", -1)

@@ -65,7 +65,7 @@ class StubEngine:
             messages.LANE_GET: lambda r: (r.text("name"), 2.5),
             messages.LANE_PROMPT: lambda r: (16.0, 1),
             messages.LANE_PRESET: lambda r: ("a prompt", 0.5, 0),
-            messages.LANE_PLAY: lambda r: (16.0, 3, 77),
+            messages.LANE_PLAY: lambda r: (16.0, 3, 77, 0, 0.5),
             messages.LANE_STOP: lambda r: (32.0,),
             messages.LANE_STATUS: lambda r: ("playing", 20.0, 3, 77, "melody", "a host plays it", "", "1", "1"),
             messages.LANE_STATS: lambda r: (2.0, 1.5, 0.3, 3.5, 0, 2, 0.4, "prompt 0.4 0.5 3", 1, 0, 7, 2.5, 0.8),
@@ -282,7 +282,7 @@ def test_every_call(band: tuple[StubEngine, Endpoint], client: EngineClient) -> 
     assert client.prompt(0, "warm lo-fi", at=16) == replies.PlacedReply(16.0, 1)
     assert players.last(messages.LANE_PROMPT).at().beats == 16
     assert client.preset(0, "porch").prompt == "a prompt"
-    assert client.play(0, at="bar 4", bars=16) == replies.Play(16.0, 3, 77)
+    assert client.play(0, at="bar 4", bars=16) == replies.Play(16.0, 3, 77, 0, 0.5)
     assert client.stop(0) == 32.0
     assert client.lane_status(0).references == "melody"
     assert client.lane_stats(0).rolls == 2

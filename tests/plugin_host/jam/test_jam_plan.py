@@ -237,6 +237,16 @@ def test_a_rehearsed_generation_moves_the_first_listening() -> None:
     assert timing.lead_beats(GRID) == 22, "1.3 * 2 * 4 s, and 0.15 s, are 21.1 beats of 120 bpm"
 
 
+def test_the_engine_is_given_the_time_that_it_wants() -> None:
+    """It begins only what comes so far ahead, however quickly it makes music in the end."""
+    timing = JamTiming()
+    timing.took(0.2)
+    timing.needs(0.7)
+    assert timing.lead_beats(GRID) == 2, "0.7 s, and 0.15 s, are 1.7 beats of 120 bpm"
+    timing.took(0.7)
+    assert timing.lead_beats(GRID) == 3, "1.3 * 0.7 s, and 0.15 s, are 2.1 beats"
+
+
 def test_the_lead_has_what_the_engine_keeps_in_hand_and_grows_when_that_was_not_enough() -> None:
     timing = JamTiming()
     timing.took(0.3)

@@ -227,7 +227,7 @@ class CountingEngine:
                 at = values["at"]
                 start = lane.play(at.wire() if at.word not in ("", "now") else at.beats, max(values["bars"], 0))
                 lane.work()
-                return [start, lane.plan_revision, 4711]
+                return [start, lane.plan_revision, 4711, 0, 0.0]
             case "lane/status":
                 lane = self.lanes[values["lane"]]
                 state = "idle" if lane.start_beats is None and not lane.next_pass else "playing"

@@ -79,6 +79,8 @@ _SIGNATURES = {
         None,
         ctypes.POINTER(_F64),
         ctypes.c_int,
+        ctypes.POINTER(_F64),
+        ctypes.c_int,
         _F64,
         _F64,
         ctypes.c_int,
@@ -213,10 +215,16 @@ class NativeJam:
         self._library.segue_jam_free(self.pointer)
 
 
-def native_pace(library: ctypes.CDLL, seconds: list[float], bpm: float, per_bar: float, bars: int) -> tuple[int, int]:
-    """Lead in beats and interval in bars after these measurements; -1 for falling behind, 0 for a good listening."""
+def native_pace(
+    library: ctypes.CDLL, seconds: list[float], needs: list[float], bpm: float, per_bar: float, bars: int
+) -> tuple[int, int]:
+    """Lead in beats and interval in bars after these measurements; -1 for falling behind, 0 for a good listening.
+
+    `needs`: what the engine needs by itself.
+    """
     out = (ctypes.c_int * 2)()
-    library.segue_jam_pace((_F64 * len(seconds))(*seconds), len(seconds), bpm, per_bar, bars, out)
+    measured = (_F64 * len(seconds))(*seconds), len(seconds), (_F64 * len(needs))(*needs), len(needs)
+    library.segue_jam_pace(*measured, bpm, per_bar, bars, out)
     return out[0], out[1]
 
 

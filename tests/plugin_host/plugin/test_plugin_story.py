@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from bridge.time.transport import Grid
-from tests.plugin_host.plugin.plugin_rig import RealEngine, finished, start_host
+from tests.plugin_host.plugin.jam_rig import BAR, CONNECTED, TRADE
+from tests.plugin_host.plugin.plugin_rig import DrivenHost, RealEngine, finished, start_host
 
 GRID = Grid(48_000, 137.5)
 FADE = 240  # samples of a joint: 5 ms
@@ -64,3 +65,21 @@ def test_a_song_sounds_the_same_wherever_it_is_opened(bundles: Path, engine: Rea
         from_here = first[:, first.shape[1] - heard.shape[1] :]
         joint = FADE if float(place) > 12 else 0  # from silence into the take, or its end
         assert np.array_equal(heard[:, joint:], from_here[:, joint:]), place
+
+
+@pytest.mark.timeout(300)
+def test_a_jam_in_a_cycle_has_its_turn_in_every_pass(bundles: Path, engine: RealEngine) -> None:
+    """Its turn ends where the cycle ends. The host renders offline and waits for every beat: no machine is too slow."""
+    host = DrivenHost(bundles, engine.port)
+    try:
+        host.do("open")
+        host.run(at=0)
+        host.until(lambda: host.value("engine") == CONNECTED)
+        host.do("offline", on=1)
+        cycle, parts = (4 * BAR, 8 * BAR), []
+        for at in range(0, 8 * BAR, BAR):
+            parts.append(host.run(BAR, playing=True, at=None if at else cycle[0], noise=True, cycle=cycle, output=1,
+                                  generate=1, follow_input=TRADE, capture_bars=2))  # fmt: skip
+        assert "".join("S" if part[FADE:].any() else "-" for part in parts) == "--SS--SS"
+    finally:
+        host.end()

@@ -157,15 +157,18 @@ def test_the_knobs_have_the_same_names() -> None:
         [-1, -1, *[0] * 5],
     ],
 )
+@pytest.mark.parametrize("needs", [[], [0.9, 0.7], [5.0] + [0.3] * 4])
 @pytest.mark.parametrize("bpm", [60.0, 93.7, 200.0])
-def test_both_take_as_long(core: ctypes.CDLL, seconds: list[float], bpm: float) -> None:
+def test_both_take_as_long(core: ctypes.CDLL, seconds: list[float], needs: list[float], bpm: float) -> None:
     known, grid = timing.JamTiming(), Grid(48_000, bpm, Signature(7, 8))
+    for each in needs:
+        known.needs(each)
     for each in seconds:
         if each > 0:
             known.took(each)
         else:
             known.listened(each < 0)
-    assert native_pace(core, seconds, bpm, 3.5, 2) == (known.lead_beats(grid), known.listen_every_bars(2, grid))
+    assert native_pace(core, seconds, needs, bpm, 3.5, 2) == (known.lead_beats(grid), known.listen_every_bars(2, grid))
 
 
 @pytest.mark.parametrize("bpm", [50.0, 93.7, 300.0])

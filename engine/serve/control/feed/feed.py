@@ -18,10 +18,10 @@ from bridge.control import state_rows as rows
 from bridge.control.arguments import Message
 from bridge.control.clients import Client, Source
 from bridge.control.limits import Bucket
+from bridge.control.subscriptions import NEVER, Subscription, Subscriptions, due_again
 from bridge.errors import SegueError
 from bridge.system.clock import Clock
 from engine.serve.control.feed.collector import Collector, Key, States, Values, closed
-from engine.serve.control.feed.subscriptions import Subscription, Subscriptions
 
 TURN_SECONDS = 0.02
 CLOSED_SECONDS = 5.0  # for which a closed lane is reported
@@ -35,16 +35,16 @@ class _Delivery:
 
     sent: dict[Key, tuple[States, float]] = field(default_factory=dict)
 
-    def due(self, rate_hz: float, now: float) -> bool:
+    def due(self, subscription: Subscription, now: float) -> bool:
         """Whether some state may be sent."""
-        return now - min((at for _, at in self.sent.values()), default=float("-inf")) >= _pause(rate_hz)
+        return subscription.due(min((at for _, at in self.sent.values()), default=NEVER), now)
 
 
 class Feed:
     """Sends states to subscribers from `start` to `close`; `send` puts a datagram on the wire."""
 
     def __init__(self, collector: Collector, send: Callable[[bytes, Source], None], clock: Clock) -> None:
-        self.subscriptions = Subscriptions()
+        self.subscriptions = Subscriptions(rows.WHAT, rows.ALL_WHAT)
         self.collector = collector
         self.n_sent = self.n_held = 0
         self._send, self._clock = send, clock
@@ -98,7 +98,7 @@ class Feed:
             return
         if any(each.what == "beat" for each in subscriptions):
             self._send_beats(subscriptions)
-        due = {each for each in subscriptions if self._deliveries[each].due(each.rate_hz, now)}
+        due = {each for each in subscriptions if self._deliveries[each].due(each, now)}
         self._look({each.what for each in due}, now)
         first = self._first % len(subscriptions)
         for number, each in enumerate((*subscriptions[first:], *subscriptions[:first])):
@@ -135,10 +135,10 @@ class Feed:
         for key, states in self._known.items():
             if key[0] != subscription.what or not subscription.covers(key[1]):
                 continue
-            last, at = sent.get(key, ((), float("-inf")))
-            if now - at < _pause(subscription.rate_hz):
+            last, at = sent.get(key, ((), NEVER))
+            if not subscription.due(at, now):
                 continue
-            again = now - at >= rows.REFRESH_SECONDS
+            again = due_again(at, now)
             if states is last and not again:
                 continue
             done = () if again else tuple(each for each in last if each in states)
@@ -166,8 +166,3 @@ class Feed:
         if datagram:
             self.n_sent += 1
             self._send(datagram, client.address)
-
-
-def _pause(rate_hz: float) -> float:
-    """Seconds between two messages of a state; a turn that comes a little early counts."""
-    return 1.0 / rate_hz - TURN_SECONDS / 2
