@@ -5,20 +5,26 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import soundfile
 
 from tests.plugin_host.plugin.plugin_rig import HOSTS, CountingProcess, assert_all_there, environment
+from tests.plugin_host.takes import ardour_rig
 
 PROGRAMS = ("ardour7-lua", "ardour7-export")
 MISSING = [name for name in PROGRAMS if not shutil.which(name)]
 SUPERCLOCK = 282_240_000  # Ardour's ticks in a second
 SECONDS = 6
+ARDOUR_SECONDS = 200.0  # far more than it takes, also on a busy machine
 
-pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)} (apt install ardour)")
+pytestmark = [
+    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)} (apt install ardour)"),
+    pytest.mark.timeout(500),
+]
 
 
 @pytest.fixture
@@ -38,29 +44,78 @@ def _environment(bundles: Path, folder: Path, port: int) -> dict[str, str]:
     return environment(port, LV2_PATH=f"{only}:/usr/lib/lv2", **where)
 
 
-def _played(engine: CountingProcess, times: int) -> None:
-    engine.wait(lambda line: len(engine.messages("lane/play")) >= times)
+class Headless:
+    """An Ardour without a window that runs a script of hosts/, which waits for each step that a test marks as done."""
+
+    def __init__(self, script: str, known: dict[str, str], folder: Path) -> None:
+        self.folder, self.log = folder, folder / f"{script}.log"
+        with self.log.open("w") as log:
+            command = ["ardour7-lua", str(HOSTS / script)]
+            self.process = subprocess.Popen(command, env=known, stdout=log, stderr=log)
+
+    def __enter__(self) -> Headless:
+        return self
+
+    def __exit__(self, kind: object, fault: BaseException | None, trace: object) -> None:
+        """Its exit code means nothing, since it may crash while closing; a fault of the test gets its last words."""
+        if fault is not None:
+            fault.add_note(f"Ardour {self._how()}; the end of its log:\n{self.log.read_text()[-3000:]}")
+            self.process.kill()
+        try:
+            self.process.wait(ARDOUR_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"Ardour does not close its song:\n{self.log.read_text()[-3000:]}") from fault
+
+    def _how(self) -> str:
+        code = self.process.poll()
+        return "runs" if code is None else f"ended with {code}"
+
+    def done(self, step: str, engine: CountingProcess, condition: Callable[[], object]) -> None:
+        """Wait for a condition, then let the script go on; until then it repeats what it did."""
+        deadline = time.monotonic() + ARDOUR_SECONDS
+        while not condition():
+            assert time.monotonic() < deadline, f"waited in vain for {step}; the engine heard {engine.lines[-12:]}"
+            assert self.process.poll() is None, f"Ardour ended before {step}"
+            time.sleep(0.05)
+        (self.folder / step).touch()
+
+
+def _plays(engine: CountingProcess, known: int = 0) -> list[list[str]]:
+    return engine.messages("lane/play")[known:]
+
+
+def _at(engine: CountingProcess, sample: int) -> bool:
+    """Whether the host stands there, by its last words."""
+    told = [line["position"] for line in engine.lines if "position" in line]
+    return bool(told) and told[-1] == sample
 
 
 def _live(engine: CountingProcess, known: dict[str, str], folder: Path) -> None:
     """Ardour rolls with the plugin; meanwhile the engine is killed and restarted."""
-    command = ["ardour7-lua", str(HOSTS / "ardour_live.lua")]
-    with subprocess.Popen(command, env=known, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as ardour:
-        engine.wait(lambda line: line.get("message") == "lane/open")
-        (folder / "go1").touch()
-        _played(engine, 1)
-        (folder / "go2").touch()
-        rolling = engine.wait(lambda line: line.get("playing"))
+    with Headless("ardour_live.lua", known, folder) as ardour:
+        ardour.done("go1", engine, lambda: engine.messages("lane/open"))
+        ardour.done("go2", engine, lambda: _plays(engine))
+        ardour.done("rolling", engine, lambda: any(line.get("playing") for line in engine.lines))
+        rolling = next(line for line in engine.lines if line.get("playing"))
         assert rolling["bpm"] == 137.5
         assert rolling["meter"] == [4, 4]
         assert rolling["beats"] == pytest.approx(rolling["position"] * 137.5 / 60 / 48_000)
+        heard = len(engine.messages("lane/set"))
         engine.kill()
         engine.start()
-        _played(engine, 2)
-        assert engine.messages("lane/set")[-1][1:] == ["seed", "4711.0"]
-        engine.wait(lambda line: "captured" in line)
-        (folder / "go3").touch()
-        ardour.communicate(timeout=100)  # its exit code means nothing: it may crash while closing
+        ardour.done("again", engine, lambda: len(_plays(engine)) >= 2)
+        assert ["seed", "4711.0"] in [values[1:] for values in engine.messages("lane/set")[heard:]]
+        ardour.done("go3", engine, lambda: _heard_captures(engine))
+        stops = len(engine.messages("lane/stop"))
+        ardour.done("go4", engine, lambda: len(engine.messages("lane/stop")) > stops)
+        ardour.done("go5", engine, lambda: _at(engine, 480_000))
+        ardour.done("go6", engine, lambda: len(_plays(engine)) >= 3)
+        stops = len(engine.messages("lane/stop"))
+        ardour.done("go7", engine, lambda: len(engine.messages("lane/stop")) > stops)
+        ardour.done("go8", engine, lambda: _at(engine, 82_000))
+        ardour.done("go9", engine, lambda: len(_plays(engine)) >= 4)
 
 
 def _heard_captures(engine: CountingProcess) -> int:
@@ -75,18 +130,12 @@ def _large_files(folder: Path) -> set[int]:
 
 def _reopened(engine: CountingProcess, known: dict[str, str], folder: Path, bar: int) -> None:
     """The song is opened with the playhead behind the take's start, and saved: the take stays where it was."""
-    heard = _heard_captures(engine)
-    before = len(engine.messages("lane/play"))
-    at = str(round(bar * 4 * 60 / 137.5 * 48_000))
-    command = ["ardour7-lua", str(HOSTS / "ardour_reopen.lua")]
-    with subprocess.Popen(
-        command, env=known | {"SEGUE_TEST_AT": at}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as ardour:
-        engine.wait(lambda line: str(line.get("position")) == at)
-        _played(engine, before + 1)
-        (folder / "reopened").touch()
-        ardour.communicate(timeout=100)
-    assert [values[1:] for values in engine.messages("lane/play")[before:]] == [["4.0", "0", "1"]]  # bar 1
+    heard, before = _heard_captures(engine), len(_plays(engine))
+    at = round(bar * 4 * 60 / 137.5 * 48_000)
+    with Headless("ardour_reopen.lua", known | {"SEGUE_TEST_AT": str(at)}, folder) as ardour:
+        ardour.done("located", engine, lambda: _at(engine, at))
+        ardour.done("reopened", engine, lambda: _plays(engine, before) and _heard_captures(engine) > heard)
+    assert [values[1:] for values in _plays(engine, before)] == [["4.0", "0", "1"]]  # bar 1
     assert _heard_captures(engine) == heard + 1  # once more, from the song's file
 
 
@@ -119,10 +168,14 @@ def test_ardour_plays_live_and_exports_to_the_sample(bundles: Path, engine: Coun
     file.write_text(text.replace("<Locations/>", f'<Locations>{place} locked="0" timestamp="0"/></Locations>'))
     _reopened(engine, known, tmp_path, 16)
     assert len(_large_files(tmp_path)) == 1
-    before = len(engine.messages("lane/play"))
-    command = ["ardour7-export", "-b", "float", "-o", str(tmp_path / "song.wav"), str(tmp_path / "song"), "song"]
-    subprocess.run(command, env=known, timeout=100, check=False, capture_output=True)
-    heard, rate = soundfile.read(tmp_path / "song.wav", dtype="float32")
+    before = len(_plays(engine))
+    out, ends = tmp_path / "song.wav", []
+    command = ["ardour7-export", "-b", "float", "-o", str(out), str(tmp_path / "song"), "song"]
+    while 0 not in ends:  # it may corrupt its memory, see ardour_rig: only a run that ended normally counts
+        assert len(ends) < ardour_rig.EXPORT_TRIES, f"Ardour's exporter ended with {ends}"
+        out.unlink(missing_ok=True)
+        ends.append(ardour_rig.exported(command, known))
+    heard, rate = soundfile.read(out, dtype="float32")
     assert (rate, len(heard)) == (48_000, SECONDS * 48_000)
-    start = float(engine.messages("lane/play")[before][1])  # where the take began live: it is saved with the song
+    start = float(_plays(engine, before)[0][1])  # where the take began live: it is saved with the song
     assert_all_there(heard[:, 0], round(start * 60 / 137.5 * 48_000))

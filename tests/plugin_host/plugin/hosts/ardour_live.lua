@@ -1,5 +1,5 @@
 -- Ardour without a window: a track with the plugin, Generate on; the transport rolls while the test observes.
-local folder, signal = os.getenv ("SEGUE_TEST_FOLDER"), os.getenv ("SEGUE_TEST_FOLDER") .. "/go"
+local folder = os.getenv ("SEGUE_TEST_FOLDER")
 AudioEngine:set_backend ("None (Dummy)", "", "")
 local s = create_session (folder .. "/song", "song", 48000)
 local tempo = Temporal.TempoMap.fetch_writable ()
@@ -23,37 +23,42 @@ local function set (label, value)
 	end
 end
 
--- Wait until the test marks a step as done.
-local function until_step (number)
-	for _ = 1, 600 do
-		local file = io.open (signal .. number, "r")
+-- Do something again and again, until the test has seen its result.
+local function until_step (step, act)
+	for tries = 0, 4000 do
+		local file = io.open (folder .. "/" .. step, "r")
 		if file then file:close () return end
+		if act and tries % 20 == 0 then act () end
 		ARDOUR.LuaAPI.usleep (100000)
 	end
+	error ("the test never came to " .. step)
 end
 
-until_step (1) -- the engine knows the plugin
+local function locate (sample)
+	return function () s:request_locate (sample, false, ARDOUR.LocateTransportDisposition.MustStop, ARDOUR.TransportRequestSource.TRS_UI) end
+end
+
+local function generate (on)
+	return function () set ("Generate", on) end
+end
+
+until_step ("go1") -- the engine knows the plugin
 set ("Output", 1)
-set ("Generate", 1)
 set ("Capture bars", 1)
 set ("Capture", 1)
-until_step (2) -- it plays
-s:request_roll (ARDOUR.TransportRequestSource.TRS_UI)
-until_step (3) -- it was killed, runs again, and has the capture
+until_step ("go2", generate (1)) -- it plays
+until_step ("rolling", function () s:request_roll (ARDOUR.TransportRequestSource.TRS_UI) end)
+until_step ("go3") -- it was killed, runs again, and has the capture
 s:request_stop (false, false, ARDOUR.TransportRequestSource.TRS_UI)
 ARDOUR.LuaAPI.usleep (500000)
 s:save_state ("")
 set ("Level", -3)
-set ("Generate", 0)
-ARDOUR.LuaAPI.usleep (500000)
-s:request_locate (480000, false, ARDOUR.LocateTransportDisposition.MustStop, ARDOUR.TransportRequestSource.TRS_UI)
-set ("Generate", 1)
-ARDOUR.LuaAPI.usleep (1000000)
-s:save_state ("") -- another take, the same capture
-s:request_locate (82000, false, ARDOUR.LocateTransportDisposition.MustStop, ARDOUR.TransportRequestSource.TRS_UI)
-set ("Generate", 0)
-ARDOUR.LuaAPI.usleep (500000)
-set ("Generate", 1) -- from bar 1 on
-ARDOUR.LuaAPI.usleep (1000000)
+until_step ("go4", generate (0)) -- it has stopped
+until_step ("go5", locate (480000)) -- it stands there
+until_step ("go6", generate (1)) -- another take, the same capture
+s:save_state ("")
+until_step ("go7", generate (0))
+until_step ("go8", locate (82000))
+until_step ("go9", generate (1)) -- from bar 1 on
 s:save_state ("")
 close_session ()

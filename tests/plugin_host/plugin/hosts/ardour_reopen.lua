@@ -3,10 +3,13 @@ local folder = os.getenv ("SEGUE_TEST_FOLDER")
 local signal = folder .. "/reopened"
 AudioEngine:set_backend ("None (Dummy)", "", "")
 local s = load_session (folder .. "/song", "song")
-s:request_locate (tonumber (os.getenv ("SEGUE_TEST_AT")), false, ARDOUR.LocateTransportDisposition.MustStop, ARDOUR.TransportRequestSource.TRS_UI)
-for _ = 1, 600 do
-	local file = io.open (signal, "r")
+for tries = 0, 4000 do
+	local located, file = io.open (folder .. "/located", "r"), io.open (signal, "r")
+	if located then located:close () end
 	if file then file:close () break end
+	if not located and tries % 20 == 0 then
+		s:request_locate (tonumber (os.getenv ("SEGUE_TEST_AT")), false, ARDOUR.LocateTransportDisposition.MustStop, ARDOUR.TransportRequestSource.TRS_UI)
+	end
 	ARDOUR.LuaAPI.usleep (100000)
 end
 s:save_state ("")
