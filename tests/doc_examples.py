@@ -240,7 +240,7 @@ def _docker(words: list[str]) -> None:
     for name in re.findall(r"--build-arg (\w+)=", " ".join(words)):
         assert f"ARG {name}=" in made
     if words[0] == "run" and 'ENTRYPOINT ["segue"]' in made:
-        images = [number for number, word in enumerate(words) if word in ("segue", "segue-cuda")]
+        images = [number for number, word in enumerate(words) if word in ("segue", "segue-cuda", "segue-farm")]
         segue(words[images[0] + 1 :] or ["engine"])
 
 
