@@ -14,6 +14,7 @@ from typing import Self
 from bridge.control.packet import Packet, parse, salvage
 from bridge.control.udp_socket import open_socket
 from bridge.errors import SegueError
+from bridge.system.turns import run_turns
 
 Source = tuple[str, int]
 DATAGRAM_BYTES_MAX = 65535
@@ -62,12 +63,14 @@ class AnsweringPort(ABC):
                     return
 
     def _run(self) -> None:
-        while not self._closing.is_set():
-            try:
-                self._receive()
-                self._turn()
-            except Exception:
-                _log.exception("port %d lost a message to a fault of its own", self.port)
+        run_turns(self._next, f"port {self.port}", _log)
+
+    def _next(self) -> bool:
+        if self._closing.is_set():
+            return False
+        self._receive()
+        self._turn()
+        return True
 
     def _receive(self) -> None:
         came = self._next_datagram()

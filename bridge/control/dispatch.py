@@ -138,9 +138,7 @@ class Dispatcher:
             self._seen(packet, source, lambda: responder.outcome)
             return
         request = Request(row, responder.id, values, client, source, responder)
-        repeated = self._repeats(packet, request)
-        if not repeated:
-            self._handle(request)
+        repeated = self._serve(packet, request)
         self._seen(packet, source, lambda: "repeat" if repeated else responder.outcome)
 
     def complain(
@@ -205,6 +203,17 @@ class Dispatcher:
         self.counts.repeated += 1
         earlier.again()
         return True
+
+    def _serve(self, packet: Packet, request: Request) -> bool:
+        """Handle a request that is no repeat; returns whether it is one."""
+        try:
+            if self._repeats(packet, request):
+                return True
+            self._handle(request)
+        except Exception as fault:  # there was no memory for the answer: without one, repeats would wait for it
+            _log.exception("%s was not answered", request.message.address)
+            request.responder.error(fault)
+        return False
 
     def _handle(self, request: Request) -> None:
         handler = self._handlers.get(request.message.address)

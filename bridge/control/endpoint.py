@@ -30,6 +30,7 @@ from bridge.control.packet import DATAGRAM_BYTES_MAX, Packet, is_bundle, parse, 
 from bridge.control.requests import Handler
 from bridge.control.udp_socket import check_secret, hear_refusals, open_socket, refusals
 from bridge.errors import Busy, OutOfRange, PacketError
+from bridge.system.turns import run_turns
 
 MESSAGES_PER_SECOND = 4000.0  # of one sender; more are dropped unread, with an error once a second
 STRANGERS_PER_SECOND = 50.0  # messages of one machine that has not proved the secret
@@ -158,13 +159,11 @@ class Endpoint:
     # -- the thread -----------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while not self._closing.is_set():
-            try:
-                self._turn()
-            except Exception:  # the next message is served, whatever the fault
-                _log.exception("a message was lost to a fault of the endpoint")
+        run_turns(self._turn, "the endpoint", _log)
 
-    def _turn(self) -> None:
+    def _turn(self) -> bool:
+        if self._closing.is_set():
+            return False
         if self._selector.select(self._patience_seconds()):
             self._read()
         self._serve()
@@ -177,6 +176,7 @@ class Endpoint:
         if now - self._tidied_seconds > 1.0:
             self._tidied_seconds = now
             self._dispatcher.tidy(now)
+        return True
 
     def _patience_seconds(self) -> float:
         """Seconds until something is due, at most WAIT_SECONDS."""

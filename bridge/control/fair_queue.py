@@ -8,7 +8,7 @@ a program that sends from a thousand ports delays the others no more than one th
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from bridge.control.clients import Source
@@ -25,21 +25,27 @@ class _Senders:
     """What waits under one turn: a queue for each sender, in the order of their turns."""
 
     def __init__(self) -> None:
-        self.of: dict[Source, deque[bytes]] = {}
+        self.of: OrderedDict[Source, deque[bytes]] = OrderedDict()
         self.waiting = 0
 
     def put(self, datagram: bytes, source: Source) -> None:
-        self.of.setdefault(source, deque()).append(datagram)
+        queue = self.of.get(source)
+        if queue is None:
+            self.of[source] = deque((datagram,))
+        else:
+            queue.append(datagram)
         self.waiting += 1
 
     def take(self) -> tuple[bytes, Source]:
-        source = next(iter(self.of))
-        queue = self.of.pop(source)
-        datagram = queue.popleft()
+        source, queue = next(iter(self.of.items()))
+        taken, left = (queue[0], source), self.waiting - 1
+        queue.popleft()  # nothing from here on takes memory
+        self.waiting = left
         if queue:
-            self.of[source] = queue
-        self.waiting -= 1
-        return datagram, source
+            self.of.move_to_end(source)
+        else:
+            del self.of[source]
+        return taken
 
 
 class FairQueue:
@@ -47,7 +53,7 @@ class FairQueue:
 
     def __init__(self, known: Callable[[Source], bool]) -> None:
         self._known = known
-        self._turns: dict[Turn, _Senders] = {}  # in their order
+        self._turns: OrderedDict[Turn, _Senders] = OrderedDict()
         self._waiting = 0
         self._waiting_bytes = 0
 
@@ -80,12 +86,17 @@ class FairQueue:
     def take(self) -> tuple[bytes, Source]:
         """The next datagram; the next turn of its client or machine comes after all others.  KeyError if none waits."""
         if not self._turns:
+            self._waiting = self._waiting_bytes = 0  # whatever was not counted for want of memory
             raise KeyError("nothing waits")
-        turn = next(iter(self._turns))
-        senders = self._turns.pop(turn)
-        datagram, source = senders.take()
-        if senders.waiting:
-            self._turns[turn] = senders
+        turn, senders = next(iter(self._turns.items()))
+        if not senders.of:  # for want of memory it was made, and not filled
+            del self._turns[turn]
+            return self.take()
+        taken = senders.take()
+        if senders.of:
+            self._turns.move_to_end(turn)
+        else:
+            del self._turns[turn]
         self._waiting -= 1
-        self._waiting_bytes -= len(datagram)
-        return datagram, source
+        self._waiting_bytes -= len(taken[0])
+        return taken

@@ -160,7 +160,7 @@ class Responder:
 
         For handlers: `return request.responder.answer_from(pool, lambda: ...)`.  [control]
         """
-        pool.submit(self._answer_by, job)
+        pool.submit(self.answer_by, job)
         return LATER
 
     def again(self) -> None:
@@ -176,7 +176,8 @@ class Responder:
                 return
         then()
 
-    def _answer_by(self, job: Callable[[], tuple[object, ...]]) -> None:
+    def answer_by(self, job: Callable[[], tuple[object, ...]]) -> None:
+        """Run `job`, and answer with what it returns or raises.  [any]"""
         try:
             self.ok(*job())
         except SegueError as fault:

@@ -42,14 +42,14 @@ def free_port() -> int:
 
 
 class EngineProcess:
-    """One child engine; `arguments` go to `python -m engine`."""
+    """One child engine; `arguments` go to `python -m engine`, or another program that runs the engine."""
 
-    def __init__(self, port: int, log: Path, arguments: Sequence[str]) -> None:
+    def __init__(self, port: int, log: Path, arguments: Sequence[str], program: str = "engine") -> None:
         self.port = port
         self.log = log
         self.restarts = 0
         ours = ["--port", str(port), "--parent", str(os.getpid())]
-        self._command = [sys.executable, "-m", "engine", *ours, *arguments]
+        self._command = [sys.executable, "-m", program, *ours, *arguments]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -61,6 +61,11 @@ class EngineProcess:
     def running(self) -> bool:
         """Whether the process lives.  [main]"""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def exit_code(self) -> int | None:
+        """How it ended, the negative number of a signal; None while it runs, and before.  [main]"""
+        return self._process.poll() if self._process else None
 
     def start(self) -> None:
         """Start the process; EngineProcessError if Python does not start.  [main]"""

@@ -5,11 +5,13 @@ A jam gives its lane another region every few bars: each replaces the one before
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from weakref import ref
 
 from bridge.system.clock import Clock
+from bridge.system.turns import run_turns
 from engine.serve.lane.lane import Lane
 from engine.system.priority import lower_priority
 
@@ -18,6 +20,7 @@ STAYS_SECONDS = 5.0  # in use, before such a region is analysed
 LOOK_SECONDS = 0.1
 Analyse = Callable[[Lane], None]
 _Key = tuple[int, str]
+_log = logging.getLogger("segue.engine")
 
 
 class BackgroundAnalysis:
@@ -61,5 +64,10 @@ class BackgroundAnalysis:
 
     def _run(self) -> None:
         lower_priority()
-        while not self._ending.wait(LOOK_SECONDS):
-            self.turn()
+        run_turns(self._next, "the analysis", _log)
+
+    def _next(self) -> bool:
+        if self._ending.wait(LOOK_SECONDS):
+            return False
+        self.turn()
+        return True

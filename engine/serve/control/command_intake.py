@@ -73,16 +73,15 @@ class IntakeItem:
             if self.lane.controller is None:
                 raise NoSuchLane(f"lane {self.lane.number} was closed")
             values = self.question(self.lane.controller)
+            if values is None:
+                return
+            if self.overtaken:
+                answers.submit(self.responder.ok_with, self.overtaken, *values)
+            else:
+                self.responder.ok(*values)
         except Exception as fault:
             for responder in (*self.overtaken, self.responder):
                 responder.error(wire_fault(fault))
-            return
-        if values is None:
-            return
-        if self.overtaken:
-            answers.submit(self.responder.ok_with, self.overtaken, *values)
-        else:
-            self.responder.ok(*values)
 
 
 @dataclass

@@ -225,9 +225,5 @@ class LaneHandlers:
     def lane_tokens(self, request: Request) -> Answer:
         """lane/tokens.  [control]"""
         lane, first = self.lanes.of(request.whole("lane")), request.whole("first")
-
-        def answer() -> None:
-            request.responder.ok(*lane.codes().part(first))
-
-        self.generate_loop().post(answer)
+        self.generate_loop().post(lambda: request.responder.answer_by(lambda: lane.codes().part(first)))
         return LATER

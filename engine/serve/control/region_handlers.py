@@ -22,6 +22,7 @@ from bridge.region.region import Region, make_region
 from bridge.region.region_file import read_region
 from bridge.region.transfer import Form, Transfers, format_numbers
 from bridge.system.clock import Clock
+from bridge.system.turns import run_turns
 from bridge.time.units import CODEC_RATE_HZ, Signature
 from engine.serve.control.background_analysis import BackgroundAnalysis
 from engine.serve.control.region_analysis import RegionAnalysis, check_bpm, cleaned, found_values
@@ -208,15 +209,18 @@ class RegionHandlers:
 
     def _work(self) -> None:
         lower_priority()
-        while True:
-            job = self._jobs.get()
-            if job is None:
-                return
-            job()
-            del job  # it holds the region, which may be large
-            if self._was_long:
-                trim()
-                self._was_long = False
+        run_turns(self._next, "the regions", _log)
+
+    def _next(self) -> bool:
+        job = self._jobs.get()
+        if job is None:
+            return False
+        job()
+        del job  # it holds the region, which may be large
+        if self._was_long:
+            trim()
+            self._was_long = False
+        return True
 
     def close(self) -> None:
         """Stop after the region being read.  [main]"""

@@ -25,6 +25,7 @@ from bridge.errors import EndpointError
 from bridge.ring import shared_memory
 from bridge.system.clock import MONOTONIC, Clock
 from bridge.system.dependencies import broken_library
+from bridge.system.turns import run_turns
 from engine.serve.control.client_events import ClientEvents
 from engine.serve.control.engine_handlers import EngineHandlers
 from engine.serve.control.feed.collector import Collector
@@ -56,7 +57,7 @@ class Server:
         """Bind the port; raises EndpointError before any slow work.  [main]"""
         self.options, self._clock = options, clock
         self.state = EngineState(text="starting", device=options.device)
-        self._quit = threading.Event()
+        self._quit, self._exit_code = threading.Event(), EXIT_OK
         self.endpoint = Endpoint(
             options.port,
             {},
@@ -100,17 +101,25 @@ class Server:
         self.feed.start()
         self.loader.thread.start()
         self._begin()
-        parent, idle = self.options.parent, IdleTime(self.options.idle_exit_minutes * 60, self._clock.now_seconds())
-        while not self._quit.wait(0.5):
-            if idle.over(self._in_use(), self._clock.now_seconds()):
-                say(f"not used for {self.options.idle_exit_minutes:g} minutes: it ends (--idle-exit)")
-                break
-            if parent and not shared_memory.pid_alive(parent):
-                say(f"process {parent}, which started it, has ended")
-                break
-            if not self._far.look():
-                return self._stop(EXIT_PORT)
-        return self._stop()
+        self._idle = IdleTime(self.options.idle_exit_minutes * 60, self._clock.now_seconds())
+        run_turns(self._goes_on, "the engine's main thread", _log)
+        return self._stop(self._exit_code)
+
+    def _goes_on(self) -> bool:
+        """Wait, and return whether the engine goes on."""
+        parent = self.options.parent
+        if self._quit.wait(0.5):
+            return False
+        if self._idle.over(self._in_use(), self._clock.now_seconds()):
+            say(f"not used for {self.options.idle_exit_minutes:g} minutes: it ends (--idle-exit)")
+            return False
+        if parent and not shared_memory.pid_alive(parent):
+            say(f"process {parent}, which started it, has ended")
+            return False
+        if not self._far.look():
+            self._exit_code = EXIT_PORT
+            return False
+        return True
 
     def _client_gone(self, client: Client) -> None:
         self.lane_handlers.gone(client)
@@ -188,7 +197,9 @@ class Server:
         """Send the heartbeat to every host, and check whether the hosts live."""
         looked = reported = self._clock.now_seconds()
         late: dict[int, int] = {}
-        while True:
+
+        def beat() -> bool:
+            nonlocal looked, reported
             self._clock.sleep(PULSE_SECONDS)
             now = self._clock.now_seconds()
             look, report = now - looked >= LOOK_SECONDS, now - reported >= 1.0
@@ -196,6 +207,9 @@ class Server:
             if report:
                 self.loader.beat()
             self._look_after(look, late if report else None)
+            return True
+
+        run_turns(beat, "the pulse", _log)
 
     def _look_after(self, look: bool, late: dict[int, int] | None) -> None:
         """Check every lane once; `late` counts late blocks, None to report none."""

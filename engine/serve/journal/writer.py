@@ -78,8 +78,8 @@ class JournalWriter:
                 if item is None:
                     break
                 self._write(item)
-        except OSError as fault:
-            self.end(str(fault))
+        except (OSError, MemoryError) as fault:
+            self.end(str(fault) or "there is not enough memory")
         self.ended = True
         with suppress(OSError):
             self._file.close()

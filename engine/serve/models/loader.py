@@ -18,6 +18,7 @@ from bridge.control.status_text import loading_text
 from bridge.errors import LoadOvertaken, ModelError, NotReady, SegueError
 from bridge.system.clock import Clock
 from bridge.system.dependencies import broken_library
+from bridge.system.turns import run_turns
 from engine.errors import EngineError
 from engine.serve.models.events import ModelEvents
 from engine.serve.models.progress import STEPS, Job, Progress, progress_text
@@ -77,17 +78,20 @@ class Loader:
     # -- the thread ---------------------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while True:
-            with self._change:
-                self._running = None
-                while self._waiting is None and not self._closed:
-                    self._change.wait()
-                if self._closed:
-                    return
-                self._running, self._waiting = self._waiting, None
-                job = self._running
-            assert job is not None
-            self._do(job)
+        run_turns(self._next, "the loader", _log)
+
+    def _next(self) -> bool:
+        with self._change:
+            self._running = None
+            while self._waiting is None and not self._closed:
+                self._change.wait()
+            if self._closed:
+                return False
+            self._running, self._waiting = self._waiting, None
+            job = self._running
+        assert job is not None
+        self._do(job)
+        return True
 
     def _do(self, job: Job) -> None:
         before = sys.getswitchinterval()

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from bridge.errors import SegueError
 from bridge.time.transport import Grid
-from plugin_host.client.client import EngineClient
+from plugin_host.client.client import SLOW_CALL_SECONDS, EngineClient
 from plugin_host.client.engine_process import EngineProcess, free_port
 from plugin_host.client.lane_session import LaneSession, Setup
 from plugin_host.host.clock import PacedClock
@@ -49,12 +49,16 @@ def resident_kb(pid: int) -> int:
 
 
 @contextmanager
-def engine_running(folder: Path, arguments: Sequence[str] = ()) -> Iterator[tuple[EngineProcess, EngineClient]]:
+def engine_running(
+    folder: Path, arguments: Sequence[str] = (), program: str = "engine", slow_seconds: float = SLOW_CALL_SECONDS
+) -> Iterator[tuple[EngineProcess, EngineClient]]:
     """An engine that is hot, and a client; both end with the block.  [main]"""
-    engine = EngineProcess(free_port(), folder / "engine.log", arguments)
+    engine = EngineProcess(free_port(), folder / "engine.log", arguments, program)
     engine.start()
     try:
-        client = engine.connect(lambda: EngineClient(engine.port, name="trust"), lambda text: None)
+        client = engine.connect(
+            lambda: EngineClient(engine.port, name="trust", slow_timeout_seconds=slow_seconds), lambda text: None
+        )
         try:
             yield engine, client
         finally:

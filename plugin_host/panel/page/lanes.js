@@ -9,9 +9,10 @@ import { Reference, roles } from "./references.js";
 import "./wave.js";
 
 const PLACES = [["now", "now"], ["beat", "next beat"], ["bar", "next bar"], ["bars 4", "next 4 bars"], ["bars 8", "next 8 bars"]];
-const soloed = new Set(), muted = new Map();
+const soloed = new Set(), muted = new Map();  // what the player wants; a solo elsewhere silences a lane, and keeps its mute
 
 function isMuted(lane) { return muted.get(lane) ?? Boolean(get("lane", lane)?.muted); }
+function hushed(lane) { return soloed.size > 0 && !soloed.has(lane); }
 
 export const lanes = new Map();
 
@@ -68,6 +69,7 @@ class Lane {
     const runs = ["playing", "preparing"].includes(lane.state);
     set(this.play, runs ? "Stop" : "Play");
     this.play.setAttribute("aria-pressed", String(runs));
+    if (!hushed(this.about) && lane.muted !== this.toldMute) { this.toldMute = lane.muted; muted.set(this.about, Boolean(lane.muted)); }
     this.mute.setAttribute("aria-pressed", String(isMuted(this.about)));
     this.solo.setAttribute("aria-pressed", String(soloed.has(this.about)));
     set(this.seed, String(lane.seed));
@@ -106,13 +108,18 @@ class Lane {
 
   async setMuted(on) {
     muted.set(this.about, on);
+    await this.sendMute();
+  }
+
+  async sendMute() {
     this.show();
-    await ask("/segue/lane/mute", { lane: this.lane, on: on ? 1 : 0 });
+    await ask("/segue/lane/mute", { lane: this.lane, on: isMuted(this.about) || hushed(this.about) ? 1 : 0 });
   }
 
   async setSolo(on) {
+    for (const about of lanes.keys()) muted.set(about, isMuted(about));
     if (on) soloed.add(this.about); else soloed.delete(this.about);
-    await Promise.all([...lanes.values()].map((lane) => lane.setMuted(soloed.size > 0 && !soloed.has(lane.about))));
+    await Promise.all([...lanes.values()].map((lane) => lane.sendMute()));
   }
 
   async setLocked(on) {

@@ -11,6 +11,7 @@ SEGUE_THREAD_LOCAL std::atomic<uint64_t>* turned_of_block = nullptr;
 namespace {
 
 constexpr int64_t far = int64_t(1) << 50;
+constexpr double far_beats = 1e9;
 constexpr int patience_blocks = 8;  // some hosts' beats are wrong for a block at a bar line
 
 bool good(double value, double low, double high) { return value >= low && value <= high; }
@@ -36,8 +37,8 @@ const Transport& HostClock::follow(const HostTime& time, int n) {
     transport_.recording = time.recording && time.playing;
     transport_.position_samples = position;
     set_line(time, jumped);
-    transport_.looping = time.looping && std::isfinite(time.loop_start_beats) && std::isfinite(time.loop_end_beats) &&
-                         time.loop_end_beats > time.loop_start_beats;
+    transport_.looping = time.looping && good(time.loop_start_beats, -far_beats, far_beats) &&
+                         good(time.loop_end_beats, -far_beats, far_beats) && time.loop_end_beats > time.loop_start_beats;
     transport_.loop_start_beats = time.loop_start_beats;
     transport_.loop_end_beats = time.loop_end_beats;
     expected_ = position + (time.playing ? n : 0);
@@ -51,7 +52,7 @@ void HostClock::set_line(const HostTime& time, bool jumped) {
     const int numerator = std::min(std::max(time.numerator, 1), 64), denominator = power_of_two(time.denominator);
     const bool changed = tempo != grid.tempo_bpm || numerator != grid.numerator || denominator != grid.denominator;
     const int64_t position = transport_.position_samples;
-    const bool beats_known = time.has_beats && std::isfinite(time.beats) && std::fabs(time.beats) < 1e9;
+    const bool beats_known = time.has_beats && good(time.beats, -far_beats, far_beats);
     const long double given = beats_known ? time.beats : grid.beats_at(position);
     const long double off = grid.beats_at(position) - given;
     // Two samples or a thousandth of a beat: less is the host's rounding.
@@ -69,7 +70,7 @@ void HostClock::set_line(const HostTime& time, bool jumped) {
         now.anchor_beats = tidy(static_cast<double>(given));
     }
     now.bar_origin_beats = 0.0;
-    if (beats_known && std::isfinite(time.bar_beats)) {
+    if (beats_known && good(time.bar_beats, -far_beats, far_beats)) {
         const double phase = std::fmod(time.bar_beats, static_cast<double>(now.beats_per_bar()));
         const bool whole = std::fabs(phase) < 1e-4 || std::fabs(std::fabs(phase) - now.beats_per_bar()) < 1e-4;
         now.bar_origin_beats = whole ? 0.0 : tidy(time.bar_beats);

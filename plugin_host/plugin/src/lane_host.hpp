@@ -14,6 +14,7 @@ public:
     Session& session() { return session_; }
     const Processor& processor() const { return processor_; }
     void play(RingReader* reader) { processor_.offer(reader); }  // without a session, to measure  [session]
+    void wait_at_most(uint64_t ns) { patience_ns_ = ns; }        // for an engine, to measure  [audio]
     // One block of any size; `in` may be `out`.  [audio]
     void run(const float* const* in, float* const* out, int n, const HostTime& time);
 

@@ -1,7 +1,6 @@
 // The plugin for the framework (DPF): parameters, state, audio blocks. MIT.
 #include "DistrhoPlugin.hpp"
 
-#include <cstdio>
 #include <cstring>
 
 #include "lane_host.hpp"
@@ -16,11 +15,6 @@ constexpr int parameters = segue::p_count;  // LV2 has a port that reports rende
 #else
 constexpr int parameters = segue::p_offline;
 #endif
-// Older songs have "captured": one capture, of any role.
-const char* const keys[] = {"prompt", "captured", "captured_melody", "captured_style", "captured_continue",
-                            "armed", "engine_port", "lane", "take", "start", "takes"};
-constexpr int states = sizeof keys / sizeof keys[0];
-
 void set_choices(Parameter& parameter, const char* choices) {
     int count = 1;
     for (const char* at = choices; *at; ++at) count += *at == '|';
@@ -54,7 +48,7 @@ void set_word(Parameter& parameter, const segue::Row& row) {
 
 class SeguePlugin : public Plugin {
 public:
-    SeguePlugin() : Plugin(parameters, 0, states) {
+    SeguePlugin() : Plugin(parameters, 0, segue::n_state_keys) {
         if (!isDummyInstance()) make(getSampleRate());
         setLatency(0);  // the music lies exactly on the host's timeline
     }
@@ -93,32 +87,17 @@ protected:
     }
 
     void initState(uint32_t index, State& state) override {
-        state.key = keys[index];
-        state.label = keys[index];
-        state.hints = std::strcmp(keys[index], "takes") == 0 ? 0 : kStateIsOnlyForDSP;  // the window keeps takes
+        const char* key = segue::state_keys[index];
+        state.key = key;
+        state.label = key;
+        state.hints = std::strcmp(key, "takes") == 0 ? 0 : kStateIsOnlyForDSP;  // the window keeps takes
         state.defaultValue = "";
     }
     void setState(const char* key, const char* value) override {
         if (host_) host_->session().restore(key, value);
     }
     String getState(const char* key) const override {
-        if (!host_) return String();
-        const segue::Saved saved = host_->session().saved();
-        char text[64] = "";
-        if (std::strcmp(key, "prompt") == 0) return String(saved.prompt.c_str());
-        if (std::strcmp(key, "takes") == 0) return String(saved.takes.c_str());
-        const bool captured = saved.any_captured();
-        for (int role = 0; role < segue::n_roles; ++role)
-            if (std::string("captured_") + segue::roles[role] == key)
-                return saved.captured[role].text ? String(saved.captured[role].text->c_str()) : String();
-        // Capture is on and has recorded: it does not record again when the song is opened.
-        if (std::strcmp(key, "armed") == 0) return String(captured && values_.on(segue::p_capture) ? "1" : "0");
-        if (std::strcmp(key, "engine_port") == 0) std::snprintf(text, sizeof text, "%d", saved.engine_port);
-        if (std::strcmp(key, "lane") == 0) std::snprintf(text, sizeof text, "%d", saved.lane);
-        if (std::strcmp(key, "take") == 0) std::snprintf(text, sizeof text, "%lld", static_cast<long long>(saved.seed));
-        // Thousandths of a beat: no decimal point, which depends on the locale.
-        if (std::strcmp(key, "start") == 0) std::snprintf(text, sizeof text, "%.0f", saved.start_beats * 1000);
-        return String(text);
+        return host_ ? String(host_->session().state(key).c_str()) : String();
     }
 
     void activate() override {

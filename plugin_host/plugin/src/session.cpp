@@ -219,6 +219,23 @@ Saved Session::saved() const {
     return saved_;
 }
 
+std::string Session::state(const std::string& key) const {
+    const Saved saved = this->saved();
+    if (key == "prompt") return saved.prompt;
+    if (key == "takes") return saved.takes;
+    for (int role = 0; role < n_roles; ++role)
+        if (key == std::string("captured_") + roles[role])
+            return saved.captured[role].text ? *saved.captured[role].text : std::string();
+    // Capture is on and has recorded: it does not record again when the song is opened.
+    if (key == "armed") return saved.any_captured() && values_.on(p_capture) ? "1" : "0";
+    if (key == "engine_port") return std::to_string(saved.engine_port);
+    if (key == "lane") return std::to_string(saved.lane);
+    if (key == "take") return std::to_string(saved.seed);
+    // Thousandths of a beat: no decimal point, which depends on the locale.
+    if (key == "start") return std::to_string(std::llround(saved.start_beats * 1000));
+    return "";
+}
+
 void Session::restore_all(const Saved& saved) {
     std::lock_guard<std::mutex> guard(texts_);
     saved_ = saved;
@@ -232,7 +249,7 @@ void Session::restore_captured(const std::string& key, const std::string& value)
     int role = whole ? found.role : -1;
     for (int i = 0; i < n_roles; ++i)
         if (key == std::string("captured_") + roles[i]) role = i;
-    if (role < 0) return;
+    if (role < 0 || (!whole && !value.empty())) return;  // a damaged one replaces nothing
     found.role = role;
     SavedCapture& stored = saved_.captured[role];
     if (!whole && !stored.text) return;

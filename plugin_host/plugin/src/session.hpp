@@ -24,7 +24,13 @@
 
 namespace segue {
 
-// State saved with the host's project, besides the parameters.
+// State saved with the host's project, besides the parameters, by these keys.
+// Older songs have "captured": one capture, of any role.
+inline constexpr const char* state_keys[] = {"prompt", "captured", "captured_melody", "captured_style",
+                                             "captured_continue", "armed", "engine_port", "lane", "take", "start",
+                                             "takes"};
+constexpr int n_state_keys = sizeof state_keys / sizeof state_keys[0];
+
 struct Saved {
     std::string prompt, takes;  // takes: the four that the window keeps
     int engine_port = default_engine_port;
@@ -91,6 +97,7 @@ public:
     void start();  // [main]
     void stop();   // the audio thread must have stopped  [main]
     Saved saved() const;
+    std::string state(const std::string& key) const;  // as the host saves it; empty for a key that there is not  [any]
     void restore(const std::string& key, const std::string& value);  // [any]
     void restore_all(const Saved& saved);                            // [main]
     // Called when a message has set a parameter: notifies the host; false if that is not notified.  [main]

@@ -397,3 +397,18 @@ def test_a_hello_is_good_no_more_once_its_client_said_bye() -> None:
     )
     handlers.say(messages.BYE, 3)
     assert "not_allowed" in handlers.say(messages.HELLO, *hello).values
+
+
+def test_a_request_whose_answer_finds_no_memory_is_answered_with_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    stub, packed = StubHandlers(), Responder._packed
+
+    def full(self: Responder, values: tuple[object, ...]) -> bytes:
+        monkeypatch.setattr(Responder, "_packed", packed)
+        raise MemoryError
+
+    monkeypatch.setattr(Responder, "_packed", full)
+    answer = stub.say(messages.LANE_GET, 7, 0, "cfg")
+    assert (answer.address, answer.values[:2]) == (messages.ERROR.address, (7, messages.LANE_GET.address))
+    assert "MemoryError" in str(answer.values[3])
+    assert stub.say(messages.LANE_GET, 7, 0, "cfg") == answer  # a repeat is not left without one
+    assert stub.say(messages.LANE_GET, 8, 0, "cfg").address == messages.OK.address

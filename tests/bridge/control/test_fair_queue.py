@@ -81,3 +81,25 @@ def test_messages_before_and_after_the_hello_stay_in_order() -> None:
     known.add(SENDERS[0])
     queue.put(b"second", SENDERS[0])
     assert [text for text, source in (queue.take() for _ in range(4)) if source == SENDERS[0]] == [b"first", b"second"]
+
+
+def test_an_allocation_that_fails_costs_a_datagram_and_no_more() -> None:
+    hooks = pytest.importorskip("_testcapi", reason="needs CPython's test module _testcapi")
+    for failing in range(40):
+        queue = FairQueue(lambda source: False)
+        for step in range(12):
+            hooks.set_nomemory(failing, failing + 1)
+            try:
+                queue.put(b"x", SENDERS[step % 4]) if step % 3 else queue.take()
+            except (MemoryError, KeyError, SystemError):  # SystemError: CPython lost the MemoryError
+                pass
+            finally:
+                hooks.remove_mem_hooks()
+        for _ in range(20):
+            try:
+                queue.take()
+            except KeyError:
+                break
+        assert len(queue) == 0, failing
+        assert queue.put(b"y", SENDERS[0])
+        assert queue.take() == (b"y", SENDERS[0])

@@ -19,6 +19,7 @@ from bridge.control.packet import Packet
 from bridge.control.parameters import PARAMETERS
 from plugin_host.client.udp_connection import Event
 from plugin_host.oscquery import layouts
+from plugin_host.oscquery.run import SERVICE, announced
 from plugin_host.oscquery.server import QueryServer
 from plugin_host.oscquery.tree import BOTH, EXTENSIONS, READ, WRITE, find, host_info, tree
 from plugin_host.oscquery.values import LaneValues
@@ -165,3 +166,26 @@ def test_all_that_the_layouts_send_is_taken() -> None:
         row.check(packet.values)
         seen.add(address.rpartition("/")[2])
     assert {*PARAMETERS} - set(layouts.LEFT_OUT) <= seen
+
+
+def test_programs_find_it_by_name_while_it_runs() -> None:
+    zeroconf = pytest.importorskip("zeroconf", reason="needs zeroconf (the extra of that name)")
+    came, gone, said = threading.Event(), threading.Event(), list[str]()
+
+    def look(**change: Any) -> None:
+        if change["name"].startswith("Segue"):
+            (gone if change["state_change"] is zeroconf.ServiceStateChange.Removed else came).set()
+
+    try:
+        browser = zeroconf.Zeroconf()
+    except OSError as fault:
+        pytest.skip(f"needs a network that takes multicast: {fault}")
+    with browser:
+        zeroconf.ServiceBrowser(browser, SERVICE, handlers=[look])
+        with announced("127.0.0.1", 5678, said.append):
+            assert came.wait(10)
+            found = browser.get_service_info(SERVICE, f"Segue.{SERVICE}")
+            assert found is not None
+            assert (found.parsed_addresses(), found.port) == (["127.0.0.1"], 5678)
+        assert gone.wait(10)
+    assert said == [f"announced as Segue, {SERVICE}"]

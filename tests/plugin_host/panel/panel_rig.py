@@ -78,7 +78,7 @@ class AnyEngine:
     def handlers(self) -> dict[str, Any]:
         """Handlers of every request that the endpoint does not answer itself."""
         own = (messages.HELLO, messages.BYE, messages.PING, messages.CHALLENGE, messages.SYNC, *STATE_REQUESTS)
-        rows = [row for row in messages.REQUESTS if row not in own]
+        rows = [row for row in messages.REQUESTS if row not in own or row is messages.DUMP]
         return {SUBSCRIBE.address: self._subscribe, **{row.address: self._handler(row) for row in rows}}
 
     def _handler(self, row: Message) -> Any:

@@ -170,6 +170,37 @@ class Story:
             browser.click("#learn button", "Disconnect")
             browser.click("#learn button", "Done")
 
+    def tools(self) -> None:
+        """The monitor of messages, and the doctor's report."""
+        browser = self.browser
+        browser.click("segue-tools summary", "OSC monitor")
+        browser.click("#monitor")
+        browser.js("document.activeElement.blur()")
+        browser.key("n")
+        browser.wait("/lane.reseed.*ok/.test(document.querySelector('segue-tools .log').textContent)", 20)
+        browser.click("segue-tools summary", "Doctor")
+        browser.click("segue-tools button", "Examine this machine")
+        browser.wait("/torchaudio/.test(document.querySelector('segue-tools pre').textContent)", 90)
+        browser.click("segue-tools button", "Copy the report")
+        browser.wait("/Copied/.test(document.body.innerText)")
+
+    def solo_and_lock(self) -> None:
+        """A seed that is kept from one play to the next; a lane alone, and no longer."""
+        browser = self.browser
+        seed = "document.querySelector('.lane .seed').textContent"
+        browser.js("document.activeElement.blur()")
+        browser.key("l")
+        browser.wait("document.querySelectorAll('.lane .hands button')[3].ariaPressed === 'true'")
+        kept = browser.js(seed)
+        for _ in range(2):  # stop, and play again
+            browser.key(" ")
+            time.sleep(4)
+        browser.wait("document.querySelector('.lane .pill').textContent === 'playing'", 60)
+        assert browser.js(seed) == kept
+        browser.key("s")
+        browser.wait("document.querySelectorAll('.lane .hands button')[2].ariaPressed === 'true'")
+        browser.key("s")
+
     def exports(self) -> None:
         """Every file that the page offers is there, and is what it says."""
         links = self.browser.js("[...document.querySelectorAll('a[download]')].filter((each) => each.offsetParent)"
@@ -243,6 +274,9 @@ def main(pictures: Path) -> None:
         story.mix()
         story.shot("mix", ".lane .dials")
         story.learn(card["JACK_DEFAULT_SERVER"])
+        story.solo_and_lock()
+        story.tools()
+        story.shot("tools", "segue-tools")
         print("the page's errors:", browser.errors)
     made(pictures)
     failing(pictures)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from browser import PROGRAM, Browser
-from panel_rig import Rig, until
+from panel_rig import SAID, Rig, until
 
 from bridge.control import messages, midi_rows
 
@@ -48,6 +48,79 @@ def test_keys_play_the_lane(rig: Rig, page: Browser) -> None:
     until(prompts, "a prompt")
     assert prompts() == ["warm piano"]
     page.js("document.activeElement.blur()")
+
+
+def values_of(rig: Rig, row: messages.Message) -> list[dict[str, object]]:
+    return [dict(each.values) for each in rig.engine.came if each.message == row]
+
+
+def test_a_solo_silences_the_other_lanes_and_keeps_the_players_mutes(rig: Rig, page: Browser) -> None:
+    pressed = lambda key: page.js(f"document.querySelectorAll('.lane .hands button')[{key}].ariaPressed")  # noqa: E731
+    mutes = lambda: [(each["lane"], each["on"]) for each in values_of(rig, messages.LANE_MUTE)]  # noqa: E731
+    rig.engine.said[messages.STATE_LANE] = (1, "playing", 1, 7, "", 1, 1, "")  # lane 1 was muted by another program
+    try:
+        page.wait("document.querySelectorAll('.lane').length === 2")
+        page.wait("document.querySelectorAll('.lane .hands button')[6].ariaPressed === 'true'")
+        page.js("document.querySelectorAll('.lane h3')[0].focus()")
+        if pressed(1) == "true":
+            page.key("m")
+            until(lambda: mutes()[-1] == (0, 0), "lane 0 loud")
+        before = len(mutes())
+        page.key("s")
+        until(lambda: sorted(mutes()[before:]) == [(0, 0), (1, 1)], "lane 1 silent")
+        page.key("s")
+        until(lambda: len(mutes()) == before + 4, "no more solo")
+        assert sorted(mutes()[before + 2 :]) == [(0, 0), (1, 1)]  # it stays muted: the player did not play it before
+        assert (pressed(1), pressed(6)) == ("false", "true")
+    finally:
+        rig.engine.said[messages.STATE_LANE] = SAID[messages.STATE_LANE]
+        rig.engine.tell(messages.STATE_LANE, 1, "closed", 1, 7, "", 1, 1, "")
+        page.wait("document.querySelectorAll('.lane').length === 1")
+
+
+def test_the_seed_is_locked_and_let_go(rig: Rig, page: Browser) -> None:
+    seeds = lambda: [each["value"] for each in values_of(rig, messages.LANE_SET) if each["name"] == "seed"]  # noqa: E731
+    page.js("document.activeElement.blur()")
+    page.key("l")
+    until(lambda: seeds() == [1234.0], "the seed")
+    page.wait("document.activeElement === document.body")
+    page.key("l")
+    until(lambda: seeds() == [1234.0, -1.0], "a seed of its own again")
+
+
+def test_every_key_that_is_listed_does_something(rig: Rig, page: Browser) -> None:
+    """Their effects have tests of their own, or the story (story.py); none leaves an error."""
+    page.js("document.activeElement.blur()")
+    page.key("?")
+    page.wait("Boolean(document.querySelector('dialog[open]'))")
+    listed = page.js("[...document.querySelectorAll('dialog kbd')].map((each) => each.textContent)")
+    assert {"Space", "P", "M", "S", "N", "L", "C", "[ ]", "T", "U, Shift U", "O", "A", "H", "I", "?"} <= set(listed)
+    page.js("document.querySelector('dialog').close()")
+    for key in "[]cU?":
+        page.key(key)
+    page.wait("Boolean(document.querySelector('dialog[open]'))")
+    page.js("document.querySelector('dialog').close()")
+
+
+def test_the_monitor_shows_what_reaches_the_engine(rig: Rig, page: Browser) -> None:
+    page.click("segue-tools summary", "OSC monitor")
+    page.click("#monitor")
+    until(lambda: [each["on"] for each in values_of(rig, messages.DUMP)] == ["on"], "the dump")
+    rig.engine.tell(messages.DUMPED, "127.0.0.1 9000", "/segue/lane/prompt", "0 dub", "ok", 0)
+    page.wait("/lane.prompt.*0 dub.*ok.*9000/.test(document.querySelector('segue-tools .log').textContent)")
+    page.click("segue-tools button", "Clear")
+    page.wait("!/dub/.test(document.querySelector('segue-tools .log').textContent)")
+    page.click("#monitor")
+    until(lambda: values_of(rig, messages.DUMP)[-1]["on"] == "off", "no more dump")
+
+
+def test_the_doctor_reports_this_machine(page: Browser) -> None:
+    page.click("segue-tools summary", "Doctor")
+    page.click("segue-tools button", "Examine this machine")
+    page.wait("/torch/.test(document.querySelector('segue-tools pre').textContent)", 90)
+    report = page.js("document.querySelector('segue-tools pre').textContent")
+    assert "Chrome" in report
+    page.wait("!document.querySelectorAll('segue-tools button')[2].hidden")
 
 
 def test_a_knob_is_learned_on_the_page(rig: Rig, page: Browser) -> None:

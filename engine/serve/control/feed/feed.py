@@ -21,6 +21,7 @@ from bridge.control.limits import Bucket
 from bridge.control.subscriptions import NEVER, Subscription, Subscriptions, due_again
 from bridge.errors import SegueError
 from bridge.system.clock import Clock
+from bridge.system.turns import run_turns
 from engine.serve.control.feed.collector import Collector, Key, States, Values, closed
 
 TURN_SECONDS = 0.02
@@ -77,14 +78,16 @@ class Feed:
         self.subscriptions.remove(client.address)
 
     def _run(self) -> None:
-        while not self._closing.is_set():
-            self._wake.wait(TURN_SECONDS if self.subscriptions.now else None)
-            self._wake.clear()
-            try:
-                self.turn()
-            except Exception:  # the next turn comes, whatever the fault
-                _log.exception("a turn of the subscriptions failed")
+        run_turns(self._next, "the subscriptions", _log)
         self.collector.close()
+
+    def _next(self) -> bool:
+        self._wake.wait(TURN_SECONDS if self.subscriptions.now else None)
+        self._wake.clear()
+        if self._closing.is_set():
+            return False
+        self.turn()
+        return True
 
     # -- one turn, [feed] -----------------------------------------------------------------------------
 
